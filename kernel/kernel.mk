@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+# Builds $(B)/kernel/limen.elf.
+
+KERNEL_CFLAGS := $(ARCH_CFLAGS) -std=gnu2x -ffreestanding -O2 -g -Wall -Wextra -Werror \
+  -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter -mgeneral-regs-only \
+  -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-common -fno-pic -DLIMEN_KERNEL \
+  -Iinclude -I$(B)/kernel -Ikernel $(KERNEL_EXTRA_CFLAGS)
+
+KERNEL_C := $(sort $(wildcard kernel/*.c kernel/i386/*.c))
+KERNEL_S := $(sort $(wildcard kernel/i386/*.S))
+KERNEL_C := $(filter-out kernel/i386/offsets.c,$(KERNEL_C))
+KERNEL_O := $(KERNEL_C:%.c=$(B)/%.o) $(KERNEL_S:%.S=$(B)/%.o)
+
+$(B)/kernel/limen.elf: $(KERNEL_O) linker.ld
+	$(CC) $(ARCH_CFLAGS) -nostdlib -static -Wl,-T,linker.ld -Wl,--build-id=none \
+	  -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -o $@ $(KERNEL_O) $(LIBGCC)
+
+$(B)/kernel/%.o: kernel/%.c
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/kernel/%.o: kernel/%.S $(B)/kernel/offsets.h
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Offsets of C structures for the assembly, read out of the compiler's output.
+$(B)/kernel/offsets.h: kernel/i386/offsets.c
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) -MMD -MP -MT $@ -MF $(@:.h=.d) -S -o $(@:.h=.s) $<
+	sed -n 's/^.*->\([A-Z0-9_]*\) \$$*\([-0-9]*\).*$$/#define \1 \2/p' $(@:.h=.s) > $@.new
+	mv $@.new $@
+
+-include $(KERNEL_O:.o=.d) $(B)/kernel/offsets.d
