@@ -34,4 +34,27 @@ static inline long limen_cross(uint32_t number, uint32_t w0, uint32_t w1, uint32
     return result;
 }
 
+/* A value of any type of one word as that word, and nothing larger. */
+#define LIMEN_WORD(value)                                                            \
+    __extension__({                                                                  \
+        static_assert(sizeof(value) == sizeof(uint32_t), "an argument is one word"); \
+        union {                                                                      \
+            __typeof__(value) as_value;                                              \
+            uint32_t as_word;                                                        \
+        } limen_word = {.as_value = (value)};                                        \
+        limen_word.as_word;                                                          \
+    })
+#define LIMEN_LIST(...) __VA_ARGS__
+
+#define WORD(value) LIMEN_WORD(value)
+#define SYSCALL(nr, name, params, words, args)                     \
+    static inline long limen_##name params                         \
+    {                                                              \
+        const uint32_t list[4] = {LIMEN_LIST words};               \
+        return limen_cross(nr, list[0], list[1], list[2], list[3]); \
+    }
+#include <limen/syscalls.def>
+#undef SYSCALL
+#undef WORD
+
 #endif

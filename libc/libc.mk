@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+#
+# The C library and the native library: $(B)/sysroot/{include,lib}.
+#
+# musl is built as it comes, out of its tree. Then the eight members of its libc.a that hold
+# a literal `int $0x80` are taken out and the shim's own objects put in: the result is the
+# libc.a that every program of Limen is linked with. (Our objects are named shim-*.o and
+# limen-*.o in it: a member named like one of musl's would replace that one.)
+#
+# Defined here for user/: SYSROOT, USER_CFLAGS, USER_LIBC (what a program depends on).
+
+SYSROOT := $(B)/sysroot
+MUSL_SOURCE := $(B)/source/musl
+MUSL_CFLAGS := $(ARCH_CFLAGS) -fno-omit-frame-pointer -g0 -w
+MUSL_REPLACED := __init_tls __set_thread_area __unmapself clone defsysinfo restore syscall_cp vfork
+MUSL_CRT := crt1.o crti.o crtn.o
+
+USER_CFLAGS := $(ARCH_CFLAGS) -std=gnu2x -O2 -g1 -fno-omit-frame-pointer -fno-common \
+  -fno-asynchronous-unwind-tables -Wall -Wextra -Werror -Wstrict-prototypes \
+  -Wmissing-prototypes -nostdinc -isystem $(SYSROOT)/include
+USER_LIBC := $(SYSROOT)/lib/libc.a $(SYSROOT)/include/limen.stamp
+
+SHIM_O := $(patsubst libc/%,$(B)/libc/%.o,$(basename $(sort $(wildcard libc/shim/*.[cS] \
+  libc/native/*.[cS]))))
+SHIM_CFLAGS := $(filter-out -isystem $(SYSROOT)/include,$(USER_CFLAGS)) -ffreestanding \
+  -Ilibc/include -Iinclude -I$(B)/libc -isystem $(SYSROOT)/include
+
+# --- musl ---
+
+# The flags must be absolute: musl is configured in a folder of its own.
+$(B)/musl/config.mak: $(B)/source/musl.stamp libc/libc.mk
+	@mkdir -p $(@D)
+	cd $(@D) && env -u MAKEFLAGS CROSS_COMPILE= CC="$(CC)" CFLAGS="$(MUSL_CFLAGS)" \
+	  LIBCC="$(LIBGCC)" $(abspath $(MUSL_SOURCE))/configure --target=i386 --prefix= \
+	  --disable-shared --disable-wrapper >configure.out 2>&1 \
+	  || { cat configure.out; exit 1; }
+
+$(B)/musl/lib/libc.a: $(B)/musl/config.mak
+	+$(MAKE) -C $(B)/musl -s AR="$(AR)" RANLIB="$(RANLIB)" CROSS_COMPILE= \
+	  lib/libc.a $(MUSL_CRT:%=lib/%)
+	@touch $@
+
+$(SYSROOT)/musl.stamp: $(B)/musl/lib/libc.a
+	@mkdir -p $(SYSROOT)/lib
+	+$(MAKE) -C $(B)/musl -s DESTDIR=$(abspath $(SYSROOT)) install-headers
+	for name in m rt pthread crypt util xnet resolv dl; do \
+	  rm -f $(SYSROOT)/lib/lib$$name.a && $(AR) rc $(SYSROOT)/lib/lib$$name.a || exit 1; done
+	cp $(MUSL_CRT:%=$(B)/musl/lib/%) $(SYSROOT)/lib
+	@touch $@
+
+# --- The shim and the native library ---
+
+# musl's own file, but for its first line, which says that %gs cannot be used yet: it can, the
+# shim has set it. Its function is called by the shim's.
+$(B)/libc/init_tls.c: $(B)/source/musl.stamp libc/libc.mk
+	@mkdir -p $(@D)
+	sed '1{/^#define SYSCALL_NO_TLS 1$$/d}' $(MUSL_SOURCE)/src/env/__init_tls.c >$@.new
+	! grep -q SYSCALL_NO_TLS $@.new
+	mv $@.new $@
+
+$(B)/libc/init_tls.o: $(B)/libc/init_tls.c $(SYSROOT)/musl.stamp
+	$(CC) $(MUSL_CFLAGS) -std=c99 -Os -ffreestanding -nostdinc -D_XOPEN_SOURCE=700 \
+	  -D__init_tls=musl_init_tls -I$(MUSL_SOURCE)/arch/i386 -I$(MUSL_SOURCE)/arch/generic \
+	  -I$(B)/musl/obj/src/internal -I$(MUSL_SOURCE)/src/include \
+	  -I$(MUSL_SOURCE)/src/internal -I$(B)/musl/obj/include -I$(MUSL_SOURCE)/include \
+	  -c -o $@ $<
+
+# The names of all Linux calls of the i386, for the tracer, out of musl's header.
+$(B)/libc/linux_names.h: $(SYSROOT)/musl.stamp
+	@mkdir -p $(@D)
+	sed -n 's/^#define __NR_\([a-z0-9_]*\).*/[__NR_\1] = "\1",/p' \
+	  $(SYSROOT)/include/bits/syscall.h >$@.new
+	mv $@.new $@
+
+$(B)/libc/%.o: libc/%.c $(SYSROOT)/musl.stamp $(B)/libc/linux_names.h
+	@mkdir -p $(@D)
+	$(CC) $(SHIM_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/libc/%.o: libc/%.S $(SYSROOT)/musl.stamp
+	@mkdir -p $(@D)
+	$(CC) $(SHIM_CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(SHIM_O:.o=.d)
+
+# --- The sysroot ---
+
+$(SYSROOT)/include/limen.stamp: $(wildcard include/limen/* libc/include/limen/*) \
+  $(SYSROOT)/musl.stamp
+	@mkdir -p $(SYSROOT)/include/limen
+	cp $(filter-out %.stamp,$^) $(SYSROOT)/include/limen
+	@touch $@
+
+member_name = $(@D)/members/$(subst /,-,$(patsubst $(B)/libc/%,%,$(patsubst \
+  $(B)/libc/native/%,limen-%,$(1))))
+
+$(SYSROOT)/lib/libc.a: $(SYSROOT)/musl.stamp $(SHIM_O) $(B)/libc/init_tls.o libc/libc.mk
+	@rm -rf $(@D)/members $@.new
+	@mkdir -p $(@D)/members
+	cp $(B)/musl/lib/libc.a $@.new
+	$(AR) d $@.new $(MUSL_REPLACED:%=%.o)
+	cp $(B)/libc/init_tls.o $(@D)/members/shim-init_tls.o
+	$(foreach object,$(SHIM_O),cp $(object) $(call member_name,$(object)) &&) true
+	$(AR) rcs $@.new $(@D)/members/*.o
+	@rm -r $(@D)/members
+	mv $@.new $@
+
+.PHONY: libc
+libc: $(USER_LIBC) $(SYSROOT)/lib/libc.a
