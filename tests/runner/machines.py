@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""
+The machines that tests run on, once, and how each is started.
+
+QEMU rows load the kernel directly. Bochs has no such loader, so its rows boot an ISO
+whose only menu entry gives the same command line. QEMU lets pass what a processor would
+refuse (SYSENTER without SEP, null data segments); Bochs does not, which is why it is
+here.
+"""
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+KERNEL = "kernel/limen.elf"     # below the build folder
+ARCHIVE = "archive.tar"
+BOCHS_BIOS = "/usr/share/bochs/BIOS-bochs-latest"
+BOCHS_VGA_BIOS = "/usr/share/bochs/VGABIOS-lgpl-latest"
+
+
+@dataclass(frozen=True)
+class Machine:
+    name: str
+    emulator: str               # qemu-system-i386, qemu-system-x86_64 or bochs
+    cpu: str                    # as the emulator names it
+    options: str = ""           # kernel options
+    memory: int = 64            # MiB
+    programs: tuple = ()        # the tests to run; none: all in the archive
+    required: tuple = ()        # of these, none may skip itself
+    archive: str = ARCHIVE
+    seconds: int = 240          # the whole run
+    silence: int = 60           # the longest without a line on COM1
+
+
+QEMU32 = "qemu-system-i386"
+QEMU64 = "qemu-system-x86_64"
+
+MACHINES = [
+    Machine("486", QEMU32, "486"),
+    Machine("pentium", QEMU32, "pentium"),
+    Machine("pentium3", QEMU32, "pentium3"),
+    Machine("athlon", QEMU32, "athlon"),
+    Machine("qemu32", QEMU32, "qemu32"),
+    Machine("max", QEMU32, "max"),
+    Machine("athlon-syscall", QEMU64, "athlon", "gate=syscall"),
+    Machine("pentium3-int80", QEMU32, "pentium3", "gate=int80"),
+    Machine("memory-3g", QEMU32, "pentium3", memory=3072, programs=("big-memory",),
+            required=("big-memory",)),
+    Machine("bochs-pentium", "bochs", "pentium", seconds=600, silence=180),
+    Machine("bochs-p3", "bochs", "p3_katmai", seconds=600, silence=180),
+    Machine("bochs-yonah", "bochs", "core_duo_t2400_yonah", seconds=600, silence=180),
+    Machine("bochs-k6-2", "bochs", "amd_k6_2_chomper", seconds=600, silence=180),
+]
+
+
+def command_line(machine, programs=()):
+    """The kernel's command line: its options, then init's words."""
+    exit_option = "" if machine.emulator == "bochs" else "exit=debug"
+    words = [machine.options, exit_option, "--", "test", *(programs or machine.programs)]
+    return " ".join(word for word in words if word)
+
+
+def qemu_base(machine):
+    """A QEMU without window and network, which ends when the machine resets."""
+    return [
+        machine.emulator, "-accel", "tcg", "-cpu", machine.cpu, "-m", str(machine.memory),
+        "-display", "none", "-monitor", "none", "-net", "none", "-no-reboot",
+    ]
+
+
+def qemu_command(machine, build, programs=()):
+    return qemu_base(machine) + [
+        "-serial", "stdio", "-serial", "null", "-serial", "null",
+        "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
+        "-kernel", os.path.join(build, KERNEL),
+        "-initrd", os.path.join(build, machine.archive),
+        "-append", command_line(machine, programs),
+    ]
+
+
+BOCHS_CONFIGURATION = """\
+plugin_ctrl: unmapped=1, biosdev=1, speaker=0, parallel=0
+config_interface: textconfig
+display_library: rfb, options="timeout=0"
+romimage: file={bios}
+vgaromimage: file={vga_bios}
+cpu: model={cpu}, ips=100000000, reset_on_triple_fault=0
+clock: sync=none
+memory: guest={memory}, host={memory}
+ata0-master: type=cdrom, path={iso}, status=inserted
+boot: cdrom
+com1: enabled=1, mode=file, dev={fifo}
+log: {log}
+panic: action=fatal
+error: action=report
+"""
+
+
+def bochs_command(machine, iso, folder):
+    """Writes the configuration; returns the command and the FIFO that is COM1."""
+    stem = os.path.join(folder, machine.name)
+    fifo = stem + ".com1"
+    with open(stem + ".bochsrc", "w", encoding="ascii") as file:
+        file.write(BOCHS_CONFIGURATION.format(
+            bios=BOCHS_BIOS, vga_bios=BOCHS_VGA_BIOS, cpu=machine.cpu,
+            memory=machine.memory, iso=iso, fifo=fifo, log=stem + ".bochs"))
+    with open(stem + ".debugger", "w", encoding="ascii") as file:
+        file.write("c\n")       # Debian's Bochs has the debugger in: continue at once
+    return ["bochs", "-q", "-f", stem + ".bochsrc", "-rc", stem + ".debugger"], fifo
+
+
+GRUB_CONFIGURATION = """\
+set timeout=0
+menuentry limen {{
+    multiboot /boot/limen.elf {command}
+    module /boot/archive.tar
+    boot
+}}
+"""
+
+
+def make_iso(path, build, archive, command):
+    """Makes a GRUB ISO that boots kernel and archive with this command line."""
+    tree = path + ".tree"
+    shutil.rmtree(tree, ignore_errors=True)
+    os.makedirs(os.path.join(tree, "boot/grub"))
+    shutil.copy(os.path.join(build, KERNEL), os.path.join(tree, "boot/limen.elf"))
+    shutil.copy(os.path.join(build, archive), os.path.join(tree, "boot/archive.tar"))
+    with open(os.path.join(tree, "boot/grub/grub.cfg"), "w", encoding="ascii") as file:
+        file.write(GRUB_CONFIGURATION.format(command=command))
+    subprocess.run(
+        ["grub-mkrescue", "--modules=multiboot part_msdos iso9660 biosdisk",
+         "-o", path, tree],
+        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    shutil.rmtree(tree)
+
+
+def missing_tools(machines):
+    """What the host lacks to run these machines: an error, as what is not run fails."""
+    needed = {machine.emulator for machine in machines}
+    if "bochs" in needed:
+        needed |= {"grub-mkrescue", "xorriso", BOCHS_BIOS, BOCHS_VGA_BIOS}
+    return sorted(tool for tool in needed
+                  if not (shutil.which(tool) or os.path.isfile(tool)))
