@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The gates give the same answers. Every call of the table, with arguments that succeed
+ * and arguments that fail, goes through each open gate by a stub of this program's own;
+ * each time the answer must be the one named here and all registers must be as the
+ * convention says. Then: numbers that are not in the table, what the kernel counts by
+ * gate, the threshold page's stub, and the calls that do not return.
+ *
+ * The checks are recorded first and printed at the end: nothing but the probe crosses
+ * meanwhile, so that the counts can be exact.
+ */
+#include <errno.h>
+
+#include <limen/tap.h>
+
+#include "child.h"
+#include "cpu.h"
+#include "gate.h"
+
+#define RECORD_MAX 512
+#define CROSSINGS 100
+#define A_HANDLE 0x7fffffffL /* as a wanted answer: any handle */
+#define A_COUNT 0x7ffffffeL  /* any number above 0 */
+
+static struct record {
+    const char *gate;
+    const char *text;
+    const char *complaint;
+    long answer;
+    long wanted;
+    bool right;
+} records[RECORD_MAX];
+static unsigned int record_count;
+
+static const struct gate_choice *gate; /* the one that is being tested */
+static bool call_is_tested[64];        /* by number */
+
+static uint8_t buffer[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+static struct process_info process_info;
+static struct process_end process_end;
+static struct thread_start thread_start;
+static struct memory_map memory_map;
+static uint64_t time_past = 1;
+static uint64_t time_read;
+static struct system_info system_info;
+static uint32_t word = 5;
+
+static uint32_t address_of(const void *pointer)
+{
+    return (uint32_t)pointer;
+}
+
+static void record(const char *text, bool right, const char *complaint, long answer,
+                   long wanted)
+{
+    if (record_count == RECORD_MAX)
+        return;
+    records[record_count++] = (struct record){
+        .gate = gate->name,
+        .text = text,
+        .complaint = complaint,
+        .answer = answer,
+        .wanted = wanted,
+        .right = right && complaint == NULL,
+    };
+}
+
+static bool is_wanted(long answer, long wanted)
+{
+    if (wanted == A_HANDLE)
+        return answer >= 0x10000;
+    if (wanted == A_COUNT)
+        return answer > 0;
+    return answer == wanted;
+}
+
+/* One call with four words through the gate under test; returns its answer. */
+static long step(const char *text, uint32_t number, uint32_t w0, uint32_t w1, uint32_t w2,
+                 uint32_t w3, long wanted)
+{
+    uint32_t words[4] = {w0, w1, w2, w3};
+    long answer = probe_cross(gate->stub, number, words);
+    record(text, is_wanted(answer, wanted), probe_complaint(), answer, wanted);
+    if (number < sizeof(call_is_tested) / sizeof(*call_is_tested))
+        call_is_tested[number] = true;
+    return answer;
+}
+
+static void check(const char *text, bool right)
+{
+    record(text, right, NULL, right, 1);
+}
+
+static void step_handles(void)
+{
+    uint32_t copy = (uint32_t)step("handle_give: the caller to itself",
+                                   SYS_LIMEN_handle_give, 0, 0, 0, 0, A_HANDLE);
+    step("handle_give: a forged handle", SYS_LIMEN_handle_give, 0, 0x7fff0001, 0, 0,
+         -EBADF);
+    step("handle_close", SYS_LIMEN_handle_close, copy, 0, 0, 0, 0);
+    step("handle_close: twice", SYS_LIMEN_handle_close, copy, 0, 0, 0, -EBADF);
+    step("handle_close: 1", SYS_LIMEN_handle_close, 1, 0, 0, 0, -EBADF);
+}
+
+/* A process from its creation to its end. */
+static void step_processes(void)
+{
+    uint32_t child =
+        (uint32_t)step("process_create", SYS_LIMEN_process_create, 16, 0, 0, 0, A_HANDLE);
+    uint32_t thread;
+    step("process_create: no pages", SYS_LIMEN_process_create, 0, 0, 0, 0, -EINVAL);
+    step("process_create: all memory there can be", SYS_LIMEN_process_create, 0xffffffff,
+         0, 0, 0, -ENOMEM);
+    step("process_info", SYS_LIMEN_process_info, child, address_of(&process_info), 0, 0,
+         0);
+    check("process_info tells the quota", process_info.pages_limit == 16);
+    step("process_info: bad pointer", SYS_LIMEN_process_info, child, KERNEL_BASE, 0, 0,
+         -EFAULT);
+    step("process_wait: the deadline has passed", SYS_LIMEN_process_wait, child,
+         address_of(&process_end), address_of(&time_past), 0, -ETIMEDOUT);
+    step("process_wait: itself", SYS_LIMEN_process_wait, 0, address_of(&process_end),
+         address_of(&time_past), 0, -EINVAL);
+    thread_start = (struct thread_start){.flags = 1u << 31};
+    step("thread_create: unknown flag", SYS_LIMEN_thread_create, child,
+         address_of(&thread_start), 0, 0, -EINVAL);
+    step("process_kill", SYS_LIMEN_process_kill, child, 7, 0, 0, 0);
+    step("process_kill: twice", SYS_LIMEN_process_kill, child, 8, 0, 0, 0);
+    step("process_wait", SYS_LIMEN_process_wait, child, address_of(&process_end), 0, 0,
+         0);
+    check("process_wait tells who was killed",
+          process_end.reason == PROCESS_KILLED && process_end.status == 7);
+    thread_start.flags = 0;
+    step("thread_create: in an ended process", SYS_LIMEN_thread_create, child,
+         address_of(&thread_start), 0, 0, -ESRCH);
+    step("handle_give: to an ended process", SYS_LIMEN_handle_give, child, child, 0, 0,
+         -ESRCH);
+    step("handle_close: a process", SYS_LIMEN_handle_close, child, 0, 0, 0, 0);
+    step("process_kill: a closed handle", SYS_LIMEN_process_kill, child, 7, 0, 0, -EBADF);
+
+    child = (uint32_t)step("process_create: again", SYS_LIMEN_process_create, 16, 0, 0, 0,
+                           A_HANDLE);
+    thread = (uint32_t)step("thread_create", SYS_LIMEN_thread_create, child,
+                            address_of(&thread_start), 0, 0, A_HANDLE);
+    step("process_wait: a fault at 0", SYS_LIMEN_process_wait, child,
+         address_of(&process_end), 0, 0, 0);
+    check("process_wait tells the fault", process_end.reason == PROCESS_FAULTED
+                                              && process_end.vector == 14
+                                              && process_end.state.eip == 0);
+    step("handle_close: an ended thread", SYS_LIMEN_handle_close, thread, 0, 0, 0, 0);
+    step("handle_close: a faulted process", SYS_LIMEN_handle_close, child, 0, 0, 0, 0);
+}
+
+static void step_threads(void)
+{
+    uint32_t base;
+    __asm__("movl %%gs:0, %0" : "=r"(base));
+    step("thread_yield", SYS_LIMEN_thread_yield, 0, 0, 0, 0, 0);
+    step("thread_base: %gs as it is", SYS_LIMEN_thread_base, 1, base, 0, 0, 0);
+    step("thread_base: a third segment", SYS_LIMEN_thread_base, 2, base, 0, 0, -EINVAL);
+}
+
+static void step_memory(void)
+{
+    uint32_t at;
+    memory_map =
+        (struct memory_map){.size = 2 * PAGE_SIZE, .flags = MEMORY_READ | MEMORY_WRITE};
+    step("memory_map", SYS_LIMEN_memory_map, 0, address_of(&memory_map), 0, 0, 0);
+    at = memory_map.address;
+    check("memory_map found a place",
+          at >= USER_START && at < USER_END && at % PAGE_SIZE == 0);
+    memory_map.flags |= MEMORY_FIXED;
+    step("memory_map: on what is mapped", SYS_LIMEN_memory_map, 0,
+         address_of(&memory_map), 0, 0, -EEXIST);
+    memory_map.size = 100;
+    step("memory_map: part of a page", SYS_LIMEN_memory_map, 0, address_of(&memory_map),
+         0, 0, -EINVAL);
+    step("memory_write", SYS_LIMEN_memory_write, 0, at, address_of("threshold"), 9, 9);
+    step("memory_protect", SYS_LIMEN_memory_protect, 0, at, PAGE_SIZE, MEMORY_READ, 0);
+    step("memory_protect: unknown bit", SYS_LIMEN_memory_protect, 0, at, PAGE_SIZE, 0x80,
+         -EINVAL);
+    step("memory_write: read-only", SYS_LIMEN_memory_write, 0, at, address_of("x"), 1,
+         -EFAULT);
+    memset(buffer, 0, 16);
+    step("memory_read", SYS_LIMEN_memory_read, 0, at, address_of(buffer), 9, 9);
+    check("memory_read gives what was written", memcmp(buffer, "threshold", 10) == 0);
+    step("memory_unmap", SYS_LIMEN_memory_unmap, 0, at, 2 * PAGE_SIZE, 0, 0);
+    step("memory_unmap: part of a page", SYS_LIMEN_memory_unmap, 0, at + 1, PAGE_SIZE, 0,
+         -EINVAL);
+    step("memory_protect: a hole", SYS_LIMEN_memory_protect, 0, at, PAGE_SIZE,
+         MEMORY_READ, -EFAULT);
+    step("memory_read: a hole", SYS_LIMEN_memory_read, 0, at, address_of(buffer), 9,
+         -EFAULT);
+}
+
+static void step_waiting(void)
+{
+    uint64_t before = time_read;
+    step("clock_get", SYS_LIMEN_clock_get, CLOCK_ID_MONOTONIC, address_of(&time_read), 0,
+         0, 0);
+    check("clock_get does not run backwards", time_read >= before && time_read != 0);
+    step("clock_get: no such clock", SYS_LIMEN_clock_get, 2, address_of(&time_read), 0, 0,
+         -EINVAL);
+    step("clock_sleep: until what has passed", SYS_LIMEN_clock_sleep,
+         address_of(&time_past), 0, 0, 0, 0);
+    step("futex_wait: another value", SYS_LIMEN_futex_wait, address_of(&word), 4, 0, 0,
+         -EAGAIN);
+    step("futex_wait: the deadline has passed", SYS_LIMEN_futex_wait, address_of(&word),
+         5, address_of(&time_past), 0, -ETIMEDOUT);
+    step("futex_wait: not aligned", SYS_LIMEN_futex_wait, address_of(&word) + 1, 5,
+         address_of(&time_past), 0, -EINVAL);
+    step("futex_wake: nobody waits", SYS_LIMEN_futex_wake, address_of(&word), 1, 0, 0, 0);
+    step("futex_requeue: nobody waits", SYS_LIMEN_futex_requeue, address_of(&word), 1, 1,
+         address_of(buffer), 0);
+}
+
+static void step_machine(uint32_t resource)
+{
+    static const char line[] = "the gates test was here";
+    step("ports_request: no resource", SYS_LIMEN_ports_request, 0, 0x80, 1, 0, -EBADF);
+    step("console_write: nothing", SYS_LIMEN_console_write, CONSOLE_MAIN,
+         address_of(line), 0, 0, 0);
+    step("console_write: no such channel", SYS_LIMEN_console_write, 9, address_of(line),
+         1, 0, -ENODEV);
+    step("console_read: no such channel", SYS_LIMEN_console_read, 9, address_of(buffer),
+         1, 0, -ENODEV);
+    step("log_write", SYS_LIMEN_log_write, address_of(line), sizeof(line) - 1, 0, 0, 0);
+    step("log_write: bad pointer", SYS_LIMEN_log_write, 0, 4, 0, 0, -EFAULT);
+    step("system_info", SYS_LIMEN_system_info, address_of(&system_info), 0, 0, 0, 0);
+    check("system_info counts frames",
+          system_info.frames_free != 0
+              && system_info.frames_free < system_info.frames_total);
+    step("log_read", SYS_LIMEN_log_read, system_info.log_start, address_of(buffer), 16, 0,
+         A_COUNT);
+    step("log_read: its end", SYS_LIMEN_log_read, system_info.log_end, address_of(buffer),
+         16, 0, 0);
+    step("machine_stop: no resource", SYS_LIMEN_machine_stop, 0, MACHINE_POWER_OFF, 1, 0,
+         -EBADF);
+    if (resource == 0)
+        return;
+    step("ports_request: past the last port", SYS_LIMEN_ports_request, resource, 0xffff,
+         2, 0, -EINVAL);
+    step("machine_stop: unknown action", SYS_LIMEN_machine_stop, resource, 99, 1, 0,
+         -EINVAL);
+}
+
+static void step_unknown_numbers(void)
+{
+    static const uint32_t numbers[] = {
+        0xffffffff,
+        0x80000000,
+        0x7fffffff,
+        0x80000001,
+        SYSCALL_BOUND_FIRST - 1,
+        SYSCALL_BOUND_FIRST,
+        SYSCALL_BOUND_FIRST + 1,
+        SYSCALL_BOUND_FIRST + SYSCALL_BOUND_COUNT - 1,
+        SYSCALL_BOUND_FIRST + SYSCALL_BOUND_COUNT,
+        0xffff,
+        0x10000,
+        0x40000000,
+        0xc0000000,
+    };
+#define SYSCALL(nr, name, params, words, args) [nr] = true,
+    static const bool numbers_used[] = {
+#include <limen/syscalls.def>
+    };
+#undef SYSCALL
+    for (uint32_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+        step("a number that is no call", numbers[i], 1, 2, 3, 4, -ENOSYS);
+    step("the number after the last", sizeof(numbers_used), 1, 2, 3, 4, -ENOSYS);
+}
+
+/* The kernel counts each crossing, by its gate. The question itself goes by int 0x80. */
+static void check_counts(enum gate number)
+{
+    static struct system_info before;
+    static struct system_info after;
+    uint32_t words[4] = {address_of(&before)};
+    bool right = true;
+    probe_cross(test_gate_int80, SYS_LIMEN_system_info, words);
+    words[0] = 0;
+    for (int i = 0; i < CROSSINGS; i++)
+        probe_cross(gate->stub, SYS_LIMEN_null, words);
+    words[0] = address_of(&after);
+    probe_cross(test_gate_int80, SYS_LIMEN_system_info, words);
+    for (uint32_t i = 0; i < GATE_COUNT; i++) {
+        uint64_t grown = after.crossings[i] - before.crossings[i];
+        uint64_t wanted = (i == number ? CROSSINGS : 0) + (i == GATE_INT80 ? 1 : 0);
+        right = right && grown == wanted;
+    }
+    check("its crossings are counted, and no other's", right);
+}
+
+/* The calls that do not return, in a row of their own: `exit(0)` by one of them. */
+static const uint8_t cross_int80[] = {0xcd, 0x80};
+static const uint8_t cross_sysenter[] = {0x89, 0xe1, 0x0f, 0x34};
+static const uint8_t cross_syscall[] = {0x0f, 0x05};
+
+static uint32_t add_number(uint8_t *code, uint8_t opcode, uint32_t number)
+{
+    code[0] = opcode;
+    memcpy(code + 1, &number, sizeof(number));
+    return 5;
+}
+
+static void check_exit(const char *text, enum gate by, uint32_t number)
+{
+    struct process_end end;
+    uint8_t code[32];
+    uint32_t size = add_number(code, 0xb8, number);
+    size += add_number(code + size, 0xbb, number == SYS_LIMEN_process_exit ? 42 : 0);
+    if (by == GATE_INT80) {
+        memcpy(code + size, cross_int80, sizeof(cross_int80));
+        size += sizeof(cross_int80);
+    } else if (by == GATE_SYSENTER) {
+        memcpy(code + size, cross_sysenter, sizeof(cross_sysenter));
+        size += sizeof(cross_sysenter);
+    } else {
+        memcpy(code + size, cross_syscall, sizeof(cross_syscall));
+        size += sizeof(cross_syscall);
+    }
+    code[size++] = 0xcc;
+    (void)row_run(code, size, &end);
+    check(text, end.reason == PROCESS_EXITED
+                    && end.status == (number == SYS_LIMEN_process_exit ? 42 : 0));
+    call_is_tested[number] = true;
+}
+
+static void test_gate(enum gate number, uint32_t resource)
+{
+    gate = &gate_choices[number];
+    step("null", SYS_LIMEN_null, 1, 2, 3, 4, 0);
+    step_handles();
+    step_processes();
+    step_threads();
+    step_memory();
+    step_waiting();
+    step_machine(resource);
+    step_unknown_numbers();
+    check_exit("process_exit", number, SYS_LIMEN_process_exit);
+    check_exit("thread_exit: of the last thread", number, SYS_LIMEN_thread_exit);
+    check_counts(number);
+}
+
+static void test_threshold_page(void)
+{
+    static const struct gate_choice choice = {
+        "threshold stub",
+        (void (*)(void))THRESHOLD_ENTRY,
+    };
+    const struct threshold_page *page = threshold();
+    gate = &choice;
+    check("the page tells this ABI's version", page->abi_version == LIMEN_ABI_VERSION);
+    check("int 0x80 is always open", gate_is_open(GATE_INT80));
+    check("the best gate is an open one",
+          page->best_gate < GATE_COUNT && gate_is_open(page->best_gate));
+    check("no gate is open that is none", page->gates_open >> GATE_COUNT == 0);
+    step("null", SYS_LIMEN_null, 1, 2, 3, 4, 0);
+    step("system_info: bad pointer", SYS_LIMEN_system_info, KERNEL_BASE, 2, 3, 4,
+         -EFAULT);
+    step("a number that is no call", 0xffffffff, 1, 2, 3, 4, -ENOSYS);
+    check_counts(page->best_gate);
+}
+
+static void check_every_call_was_tested(void)
+{
+    static const struct gate_choice choice = {"all gates", NULL};
+    gate = &choice;
+#define SYSCALL(nr, name, params, words, args) \
+    check("there is a test of " #name, call_is_tested[nr]);
+#include <limen/syscalls.def>
+#undef SYSCALL
+}
+
+static void print_records(void)
+{
+    tap_plan(record_count);
+    for (unsigned int i = 0; i < record_count; i++) {
+        const struct record *r = &records[i];
+        if (!tap_ok(r->right, "%s: %s", r->gate, r->text))
+            tap_note("answer %ld wanted %ld; %s", r->answer, r->wanted,
+                     r->complaint != NULL ? r->complaint : "registers kept");
+    }
+}
+
+int main(void)
+{
+    uint32_t resource = (uint32_t)getauxval(AT_LIMEN_RESOURCE);
+    (void)clock_now();
+    for (enum gate number = GATE_INT80; number < GATE_COUNT; number++)
+        if (gate_is_open(number))
+            test_gate(number, resource);
+    test_threshold_page();
+    check_every_call_was_tested();
+    print_records();
+    return tap_done();
+}
