@@ -2,8 +2,8 @@
 # The boot archive and the bootable ISO.
 #
 # The archive holds init and every program and userland test: $(B)/user/init is the member
-# `init`, $(B)/user/programs/hello is `programs/hello`. The same programs give the same bytes.
-# user/user.mk lists them in USER_PROGRAMS.
+# `init`, $(B)/user/programs/hello is `programs/hello`. The same programs give the same
+# bytes. user/user.mk lists them in USER_PROGRAMS.
 
 ARCHIVE := $(B)/archive.tar
 ISO := $(B)/limen.iso

@@ -3,16 +3,17 @@
 # The tools that build for the i386, and the upstream sources.
 #
 # Compilers. TOOLCHAIN is one of
-#     cross     $(CROSS_COMPILE)gcc: CROSS_COMPILE from the environment or the command line,
-#               else i686-elf- (on the PATH, or built by `make toolchain`), else
-#               i686-linux-gnu-
+#     cross     $(CROSS_COMPILE)gcc: CROSS_COMPILE from the environment or make's
+#               arguments, else i686-elf- (on the PATH, or built by `make toolchain`),
+#               else i686-linux-gnu-
 #     multilib  gcc -m32, where gcc-multilib is installed
 #     clang     clang --target=i686-linux-gnu
 # and is the first of them that the machine has, unless it is given:
 # `make TOOLCHAIN=clang B=build/clang` builds a second tree.
 #
-# Defined here: CC LD AR RANLIB NM OBJCOPY OBJDUMP STRIP, ARCH_CFLAGS (for every compilation
-# of C and assembly), ARCH_LDFLAGS (where CC links), LIBGCC (a file), HOSTCC, PYTHON.
+# Defined here: CC LD AR RANLIB NM OBJCOPY OBJDUMP STRIP, ARCH_CFLAGS (for every
+# compilation of C and assembly), ARCH_LDFLAGS (where CC links), LIBGCC (a file), HOSTCC,
+# PYTHON.
 #
 # Sources. `$(B)/source/NAME.stamp` is made by unpacking the upstream source NAME of
 # tools/sources at $(B)/source/NAME. A rule that needs musl's source says
@@ -70,7 +71,8 @@ OBJCOPY := $(BINUTILS)objcopy
 OBJDUMP := $(BINUTILS)objdump
 STRIP := $(BINUTILS)strip
 
-ARCH_CFLAGS := -m32 -march=i486 -fno-pie -fno-pic -fno-stack-protector -fcf-protection=none
+ARCH_CFLAGS := -m32 -march=i486 -fno-pie -fno-pic -fno-stack-protector \
+    -fcf-protection=none
 ARCH_LDFLAGS := -m32 -march=i486 -no-pie
 
 ifeq ($(TOOLCHAIN),multilib)
@@ -78,9 +80,11 @@ ifeq ($(TOOLCHAIN),multilib)
 else
   LIBGCC := $(call libgcc_of,$(CC) -m32)
 endif
-# clang alone brings a library of its own for what the processor cannot do in one instruction.
+# clang alone brings a library of its own for what the processor cannot do in one
+# instruction.
 ifeq ($(LIBGCC)$(TOOLCHAIN),clang)
-  LIBGCC := $(wildcard $(shell clang -print-resource-dir)/lib/linux/libclang_rt.builtins-i386.a)
+  CLANG_LIBRARIES := $(shell clang -print-resource-dir)/lib/linux
+  LIBGCC := $(wildcard $(CLANG_LIBRARIES)/libclang_rt.builtins-i386.a)
 endif
 ifeq ($(LIBGCC),)
   ifneq ($(filter-out help clean toolchain,$(or $(MAKECMDGOALS),all)),)

@@ -9,10 +9,11 @@ help:
 run:
 	@tools/limen boot
 
-# WORDS is what init is to do; PROGRAM, if given, is the program whose symbols are loaded too.
+# WORDS is what init is to do; PROGRAM, if given, is the program whose symbols are loaded
+# too.
 debug: $(B)/kernel/limen.elf $(B)/archive.tar
 	@tools/setup debug
-	gdb -q -x tools/debug.py --args $(B)/kernel/limen.elf $(B)/archive.tar "$(WORDS)" $(PROGRAM)
+	gdb -q -x tools/debug.py --args $< $(B)/archive.tar "$(WORDS)" $(PROGRAM)
 
 clean:
 	rm -rf $(B)
