@@ -7,8 +7,8 @@
 #     test-checks   the form of the tree, and what is linked
 #     test-boot     what the kernel says to a bad boot, ISO, power off
 #
-# TEST_SUITES are words NAME=FILE: programs that run on the host and print TAP. Any fragment may
-# add to it, and to TEST_NEEDS what they need to be built.
+# TEST_SUITES are words NAME=FILE: programs that run on the host and print TAP. Any fragment
+# may add to it, and to TEST_NEEDS what must be built for them.
 
 TEST_SUITES += $(UNIT_SUITES) $(CHECK_SUITES) $(BOOT_SUITES)
 TEST_NEEDS += $(B)/kernel/limen.elf $(B)/archive.tar $(B)/limen.iso
@@ -17,15 +17,48 @@ CHECK_SUITES := host/runner=tests/check-runner host/486=tests/check-486 \
 BOOT_SUITES := boot/errors=tests/check-boot
 TEST_RUN = B='$(B)' OBJDUMP='$(OBJDUMP)' tests/run --build $(B)
 
-# Each unit test: its own file, and the kernel files that it tests.
-UNIT_TESTS :=
+# Each unit test: tests/unit/NAME.c and the kernel files that it tests.
+UNIT_TESTS := frame handle quota region tree
+UNIT_frame := frame.c
+UNIT_handle := handle.c quota.c frame.c
+UNIT_quota := quota.c frame.c
+UNIT_region := region.c tree.c frame.c
+UNIT_tree := tree.c frame.c
 
-UNIT_CFLAGS := -std=gnu2x -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -Iinclude -Ikernel \
-  -DLIMEN_KERNEL -fsanitize=address,undefined -fno-sanitize-recover=undefined \
-  -fno-omit-frame-pointer
+UNIT_CFLAGS := -std=gnu2x -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-attributes \
+  -DLIMEN_KERNEL -Iinclude -Ikernel -fno-omit-frame-pointer \
+  -fsanitize=address,undefined -fno-sanitize-recover=undefined
 UNIT_SUITES := $(foreach test,$(UNIT_TESTS),unit/$(test)=$(B)/tests/unit/$(test))
 
+TEST_NEEDS += $(UNIT_TESTS:%=$(B)/tests/unit/%)
+
 .SECONDEXPANSION:
+$(B)/tests/unit/%: tests/unit/%.c tests/unit/host.c $$(addprefix kernel/,$$(UNIT_$$*))
+	@mkdir -p $(@D)
+	$(HOSTCC) $(UNIT_CFLAGS) -MMD -MP -MF $@.d -o $@ $^ -lcmocka
+
+-include $(wildcard $(B)/tests/unit/*.d)
+
+# The boot loader that lies, with the kernel as its module: see tests/boot/stub.c.
+BOOT_STUB := $(B)/tests/boot/stub.elf
+BOOT_STUB_CFLAGS := $(ARCH_CFLAGS) -std=gnu2x -O1 -Wall -Wextra -Werror -ffreestanding \
+  -mgeneral-regs-only -fno-asynchronous-unwind-tables
+BOOT_STUB_O := $(B)/tests/boot/start.o $(B)/tests/boot/stub.o
+TEST_NEEDS += $(BOOT_STUB)
+
+$(BOOT_STUB): $(BOOT_STUB_O) tests/boot/stub.ld
+	$(LD) -static -T tests/boot/stub.ld -o $@ $(BOOT_STUB_O)
+
+$(B)/tests/boot/%.o: tests/boot/%.c
+	@mkdir -p $(@D)
+	$(CC) $(BOOT_STUB_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/tests/boot/%.o: tests/boot/%.S
+	@mkdir -p $(@D)
+	$(CC) $(BOOT_STUB_CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(BOOT_STUB_O:.o=.d)
+
 .PHONY: test test-unit test-checks test-boot
 test: $$(TEST_NEEDS)
 	$(TEST_RUN) $(addprefix --suite ,$(TEST_SUITES))

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The handle table against a model: a handle names its object until it is closed and nothing
+ * afterwards, however slots are used again; holds and frames come out even.
+ */
+#include "handle.h"
+
+#include "error.h"
+#include "unit.h"
+
+#define FRAMES 64
+#define FIRST_SLOTS 8
+#define OBJECTS 16
+#define HELD 3000
+#define ROUNDS 60000
+
+static struct quota quota;
+static struct handle_table table;
+static struct handle_slot first_slots[FIRST_SLOTS];
+static struct object objects[OBJECTS];
+
+struct entry {
+    handle_t handle;        /* 0: none */
+    struct object *object;
+};
+static struct entry entries[HELD];
+static handle_t stale[HELD];
+
+/* In place of object.c, which would need all that can be destroyed. */
+void object_init(struct object *object, enum object_type type)
+{
+    *object = (struct object){.type = type, .refs = 1};
+}
+
+void object_hold(struct object *object)
+{
+    object->refs++;
+}
+
+void object_drop(struct object *object)
+{
+    assert_true(object->refs > 1);
+    object->refs--;
+}
+
+static int begin(void **state)
+{
+    frames_begin(FRAMES, FRAMES);
+    quota_init(&quota, FRAMES);
+    handle_table_init(&table, &quota, first_slots, FIRST_SLOTS);
+    memset(entries, 0, sizeof(entries));
+    memset(stale, 0, sizeof(stale));
+    for (int i = 0; i < OBJECTS; i++)
+        object_init(&objects[i], i % 2 ? OBJECT_THREAD : OBJECT_PROCESS);
+    return 0;
+}
+
+/* Destroys the table and sees that nothing is held any more. */
+static int end(void **state)
+{
+    handle_table_destroy(&table);
+    for (int i = 0; i < OBJECTS; i++)
+        assert_int_equal(objects[i].refs, 1);
+    assert_int_equal(quota.used, 0);
+    assert_int_equal(frame_free(), FRAMES);
+    frames_end();
+    return 0;
+}
+
+static handle_t add(struct object *object)
+{
+    long value = handle_add(&table, object);
+
+    assert_true(value >= 65536);
+    assert_true(value <= INT32_MAX);
+    return (handle_t){(uint32_t)value};
+}
+
+static void a_handle_names_its_object(void **state)
+{
+    handle_t process = add(&objects[0]);
+    handle_t thread = add(&objects[1]);
+
+    assert_ptr_equal(handle_find(&table, process, OBJECT_PROCESS), &objects[0]);
+    assert_ptr_equal(handle_find(&table, process, OBJECT_ANY), &objects[0]);
+    assert_null(handle_find(&table, process, OBJECT_THREAD));
+    assert_ptr_equal(handle_find(&table, thread, OBJECT_THREAD), &objects[1]);
+    assert_int_equal(objects[0].refs, 2);
+}
+
+static void what_was_never_given_names_nothing(void **state)
+{
+    handle_t handle = add(&objects[0]);
+    const uint32_t never[] = {0, 1, 65535, 0x7fffffff, 0x80000000, 0xffffffff,
+                              handle.value ^ 0x80000000, handle.value + 1,
+                              handle.value + (1u << HANDLE_SLOT_BITS), handle.value - 1};
+
+    for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
+        assert_null(handle_find(&table, (handle_t){never[i]}, OBJECT_ANY));
+        assert_null(handle_take(&table, (handle_t){never[i]}));
+    }
+}
+
+static void a_closed_handle_is_stale(void **state)
+{
+    handle_t handle = add(&objects[0]);
+
+    assert_ptr_equal(handle_take(&table, handle), &objects[0]);
+    object_drop(&objects[0]);
+    assert_null(handle_find(&table, handle, OBJECT_ANY));
+    assert_null(handle_take(&table, handle));
+}
+
+/* A slot's generations come round after 8191 uses, and each use must wait for all other slots:
+ * no value may come back within that many closings. */
+static void values_come_back_late(void **state)
+{
+    handle_t first = add(&objects[0]);
+
+    object_drop(handle_take(&table, first));
+    for (uint32_t i = 1; i < HANDLE_GENERATION_MAX * FIRST_SLOTS; i++) {
+        handle_t next = add(&objects[0]);
+        assert_int_not_equal(next.value, first.value);
+        object_drop(handle_take(&table, next));
+    }
+}
+
+static void the_table_grows_until_the_quota_ends(void **state)
+{
+    uint32_t count = 0;
+    long value;
+
+    while ((value = handle_add(&table, &objects[0])) >= 0)
+        count++;
+    assert_int_equal(value, -ENOMEM);
+    assert_int_equal(quota.used, FRAMES);
+    assert_int_equal(table.used, count);
+    assert_int_equal(count, FIRST_SLOTS + (FRAMES - 1) * HANDLE_SLOTS_PER_PAGE);
+    assert_int_equal(objects[0].refs, count + 1);
+}
+
+static void a_quota_of_one_frame_leaves_nothing_half_made(void **state)
+{
+    quota.limit = 1;
+    for (int i = 0; i < FIRST_SLOTS; i++)
+        add(&objects[0]);
+    assert_int_equal(handle_add(&table, &objects[0]), -ENOMEM);
+    assert_int_equal(handle_add(&table, &objects[0]), -ENOMEM);
+    quota.limit = 2;
+    add(&objects[0]);
+}
+
+static void a_destroyed_table_takes_nothing(void **state)
+{
+    handle_t handle = add(&objects[0]);
+
+    quota.limit = 0;
+    handle_table_destroy(&table);
+    assert_null(handle_find(&table, handle, OBJECT_ANY));
+    assert_int_equal(handle_add(&table, &objects[0]), -ENOMEM);
+}
+
+static void random_open(struct entry *entry)
+{
+    struct object *object = &objects[random_below(OBJECTS)];
+    long value = handle_add(&table, object);
+
+    if (value < 0)
+        return;
+    for (uint32_t i = 0; i < HELD; i++)
+        assert_int_not_equal(entries[i].handle.value, value);
+    *entry = (struct entry){{(uint32_t)value}, object};
+}
+
+static void random_close(struct entry *entry, uint32_t index)
+{
+    assert_ptr_equal(handle_take(&table, entry->handle), entry->object);
+    object_drop(entry->object);
+    stale[index] = entry->handle;
+    *entry = (struct entry){0};
+}
+
+static void random_use_agrees_with_a_model(void **state)
+{
+    uint32_t used = 0;
+
+    random_begin();
+    quota.limit = 6;
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        uint32_t index = random_below(HELD);
+        struct entry *entry = &entries[index];
+        if (entry->handle.value) {
+            random_close(entry, index);
+            used--;
+        } else {
+            random_open(entry);
+            used += entry->handle.value != 0;
+        }
+        assert_int_equal(table.used, used);
+        index = random_below(HELD);
+        assert_ptr_equal(handle_find(&table, entries[index].handle, OBJECT_ANY),
+                         entries[index].object);
+        if (round < HANDLE_GENERATION_MAX)
+            assert_null(handle_find(&table, stale[index], OBJECT_ANY));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_handle_names_its_object, begin, end),
+        cmocka_unit_test_setup_teardown(what_was_never_given_names_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(a_closed_handle_is_stale, begin, end),
+        cmocka_unit_test_setup_teardown(values_come_back_late, begin, end),
+        cmocka_unit_test_setup_teardown(the_table_grows_until_the_quota_ends, begin, end),
+        cmocka_unit_test_setup_teardown(a_quota_of_one_frame_leaves_nothing_half_made, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_destroyed_table_takes_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(random_use_agrees_with_a_model, begin, end),
+    };
+    return cmocka_run_group_tests_name("handle", tests, NULL, NULL);
+}
