@@ -23,6 +23,7 @@ USER_LIBC := $(SYSROOT)/lib/libc.a $(SYSROOT)/include/limen.stamp
 SHIM_O := $(patsubst libc/%,$(B)/libc/%.o,$(basename $(sort $(wildcard libc/shim/*.[cS] \
   libc/native/*.[cS]))))
 SHIM_CFLAGS := $(filter-out -isystem $(SYSROOT)/include,$(USER_CFLAGS)) -ffreestanding \
+  -D_GNU_SOURCE \
   -Ilibc/include -Iinclude -I$(B)/libc -isystem $(SYSROOT)/include
 
 # --- musl ---

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Asks the processor and the threshold page which gate to take, at start-up and once. The
- * judgement is in gate_choose.c, the instructions are in gate.S.
+ * judgement is in gate_choose.c, the instructions are in gate_stubs.S.
  */
 #include <limen/gate.h>
 #include <limen/syscall.h>

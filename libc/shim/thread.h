@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The shim's area of one thread, which %fs names. Shared by C and assembly.
+ *
+ * The shim runs on a stack of its own, because a caller's may have a few dozen bytes left. The
+ * structure stands at the end of that stack, so that its address is where the stack begins:
+ *
+ *     low   guard page | the shim's stack, grows down … | struct shim_thread   high
+ */
+#ifndef SHIM_THREAD_H
+#define SHIM_THREAD_H
+
+/* Offsets in struct shim_thread, checked below. */
+#define THREAD_SELF 0
+#define THREAD_USER_ESP 4
+
+/* Calls of the shim's own, above all of Linux's: unmap (ebx, ecx) and end the thread. */
+#define CALL_UNMAP_EXIT 0x10000
+
+#define SHIM_STACK_SIZE 0x2000
+
+#ifdef __ASSEMBLER__
+/* A Linux call, as musl makes it. */
+#define ENTER_SHIM call *%gs:16
+#else
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct shim_thread {
+    struct shim_thread *self;   /* [I] also the top of the shim's stack */
+    uint32_t user_esp;          /* the caller's, at its return address, during a call */
+    struct shim_thread *next;   /* [I] in the list of all areas, which are never freed */
+    uint32_t busy;              /* 1: a thread has it; the kernel stores 0 when that has ended */
+    uint32_t number;            /* gettid */
+    uint32_t *clear_word;       /* set to 0, and one waiter woken, when the thread exits */
+    uint64_t blocked;           /* signals held back; bit n-1 is signal n */
+    uint64_t pending;           /* raised while blocked */
+};
+
+static_assert(offsetof(struct shim_thread, self) == THREAD_SELF, "known to entry.S");
+static_assert(offsetof(struct shim_thread, user_esp) == THREAD_USER_ESP, "known to entry.S");
+
+static inline struct shim_thread *shim_self(void)
+{
+    struct shim_thread *self;
+    __asm__("movl %%fs:0, %0" : "=r"(self));
+    return self;
+}
+#endif
+
+#endif
