@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""How Limen is measured: docs/bench.md."""

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""The committed tables of bench/, and what is shown of measured values: a table, a
+picture, a judgement as TAP.
+"""
+import os
+from dataclasses import dataclass
+
+from . import picture
+from .measures import number
+
+TOLERANCE_PERCENT = 2
+
+HEADING = "What Limen costs"
+REMARK = ("Guest instructions under QEMU's -icount, not cycles; shorter is better; each "
+          "panel has its own logarithmic scale. The method and the peers: docs/bench.md")
+
+
+@dataclass(frozen=True)
+class Measure:
+    name: str
+    unit: str
+    bound: float            # or None
+    title: str
+
+
+@dataclass(frozen=True)
+class Peer:
+    system: str
+    value: float
+    condition: str          # or ""
+
+
+def rows(path):
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            if not line.startswith("#"):
+                cells = line.rstrip("\n").split("\t")
+                yield ["" if cell == "-" else cell for cell in cells]
+
+
+class Tables:
+    """measures.tsv in its order; peers.tsv by measure; baseline.tsv."""
+
+    def __init__(self, folder):
+        self.baseline_path = os.path.join(folder, "baseline.tsv")
+        self.measures = [Measure(name, unit, number(bound) if bound else None, title)
+                         for name, unit, bound, title in rows(
+                             os.path.join(folder, "measures.tsv"))]
+        self.peers = {}
+        for name, system, value, condition in rows(os.path.join(folder, "peers.tsv")):
+            self.peers.setdefault(name, []).append(Peer(system, number(value), condition))
+        self.baseline = {}
+        if os.path.exists(self.baseline_path):
+            self.baseline = {name: number(value)
+                             for name, value in rows(self.baseline_path)}
+
+    def record(self, values):
+        with open(self.baseline_path, "w", encoding="utf-8") as file:
+            file.write("# SPDX-License-Identifier: MIT\n"
+                       "# What `make bench-baseline` measured when it was last run.\n")
+            for measure in self.measures:
+                file.write(f"{measure.name}\t{values[measure.name]}\n")
+
+
+def shown(value):
+    return "-" if value is None else f"{value:,}"
+
+
+def table(tables, values):
+    """Lines of text: each measure with its bound and baseline, the peers below it."""
+    yield f"{'':24}{'Limen':>14}{'bound':>12}{'baseline':>14}"
+    for measure in tables.measures:
+        ours = shown(values.get(measure.name))
+        baseline = shown(tables.baseline.get(measure.name))
+        unit = "" if measure.unit == "instructions" else f"  {measure.unit}"
+        yield f"{measure.name:24}{ours:>14}{shown(measure.bound):>12}{baseline:>14}{unit}"
+        for peer in tables.peers.get(measure.name, ()):
+            remark = f"  ({peer.condition})" if peer.condition else ""
+            yield f"    {peer.system:20}{shown(peer.value):>14}{remark}"
+
+
+def drawing(tables, values):
+    panels = []
+    for measure in tables.measures:
+        if measure.name in values:
+            bars = [picture.Bar(peer.system, peer.value, peer.condition)
+                    for peer in tables.peers.get(measure.name, ())]
+            bars.sort(key=lambda bar: bar.value)
+            bars.insert(0, picture.Bar("Limen", values[measure.name], ours=True))
+            panels.append(picture.Panel(measure.title, measure.unit, bars, measure.bound))
+    return picture.draw(HEADING, REMARK, panels)
+
+
+def judgement(tables, values):
+    """TAP: every measure was taken, is within its bound, and is no worse than the
+    baseline."""
+    results = []
+    for measure in tables.measures:
+        value = values.get(measure.name)
+        if value is None:
+            results.append((False, f"{measure.name} was measured"))
+            continue
+        if measure.bound is not None:
+            results.append((value <= measure.bound, f"{measure.name}: {shown(value)}, "
+                                                    f"bound {shown(measure.bound)}"))
+        baseline = tables.baseline.get(measure.name)
+        kept = baseline is not None and value <= baseline * (1 + TOLERANCE_PERCENT / 100)
+        results.append((kept, f"{measure.name}: {shown(value)}, at most "
+                              f"{TOLERANCE_PERCENT} % above the baseline {shown(baseline)}"))
+    for index, (passed, name) in enumerate(results, 1):
+        yield f"{'ok' if passed else 'not ok'} {index} - {name}"
+    yield f"1..{len(results)}"

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: MIT
+"""The path of the guest through one turn of a loop of user/bench/measures/loops.S: every
+instruction, in order, with the function it stands in and its disassembly.
+
+A loop is found by its label `path_NAME`. The trace begins where a turn begins and ends
+where the next does; a few turns are let pass first, so that what comes only once is over.
+"""
+import os
+import re
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+
+from .elf import Elf
+from .gdbstub import Stub, StubError
+from .machine import (ATHLON, COM1_ONLY, FOLDER, INIT, KERNEL, MEASURES, PENTIUM3,
+                      Console, Machine, archive_with, qemu)
+
+KERNEL_BASE = 0xC0000000        # include/limen/layout.h
+THRESHOLD_ADDRESS = 0xBFFFF000
+PARTNER_ADDRESS = 0x20000000    # user/bench/measures/partner.h
+
+TURNS_BEFORE = 3
+STEPS_MOST = 20000
+STUB_SECONDS = 60
+INSTRUCTION_MOST = 15           # bytes
+NOP = b"\x90"
+SLOT = 32                       # an instruction, what follows it, and NOPs: disassemble
+
+OBJDUMP = os.environ.get("OBJDUMP", "objdump")
+OBJDUMP_LINE = re.compile(r"^\s*([0-9a-f]+):\t([0-9a-f ]+?)\s*\t(.*)$")
+BRANCH = re.compile(r"^((?:j\w+|call|loop\w*)\s+)0x([0-9a-f]+)$")
+
+
+@dataclass(frozen=True)
+class Path:
+    """A loop, and the boot in which `measures` runs it."""
+    name: str
+    machine: Machine
+    gate: str
+    bench: str              # the argument of `measures`
+    label: str
+    remark: str
+
+
+PATHS = [
+    Path("null_sysenter", PENTIUM3, "sysenter", "null", "path_null_sysenter",
+         "The null system call by SYSENTER."),
+    Path("null_int80", PENTIUM3, "int80", "null", "path_null_int80",
+         "The null system call by int 0x80."),
+    Path("null_syscall", ATHLON, "syscall", "null", "path_null_syscall",
+         "The null system call by SYSCALL."),
+    Path("yield_two_threads", PENTIUM3, "sysenter", "threads", "path_yield",
+         "Two yields: to another thread of the process, and back."),
+    Path("yield_two_processes", PENTIUM3, "sysenter", "processes", "path_yield",
+         "Two yields: to a thread of another process, and back."),
+    Path("fault_fresh_page", PENTIUM3, "sysenter", "fault", "path_touch",
+         "The first touch of a page."),
+]
+
+
+@dataclass
+class Step:
+    """One instruction, with all the iterations of a repeated one."""
+    address: int
+    ring: int
+    code: bytes
+    times: int = 1
+    place: str = ""
+    text: str = ""
+
+
+def wait_for(path, seconds):
+    """The emulator makes its stub's socket when it is ready."""
+    deadline = time.monotonic() + seconds
+    while not os.path.exists(path):
+        if time.monotonic() > deadline:
+            raise StubError("the emulator does not start")
+        time.sleep(0.01)
+
+
+def run_to_turn(stub, label, program):
+    """Goes on to where a turn of the loop begins, in the program and no other."""
+    address = program.symbols[label]
+    while True:
+        stub.run_to(address)
+        if stub.memory(address, SLOT) == program.bytes_at(address, SLOT):
+            return
+
+
+def step_through(stub, end):
+    """Steps until the address is reached again."""
+    steps = []
+    for _ in range(STEPS_MOST):
+        address = stub.register("eip")
+        if steps and address == end:
+            return steps
+        if steps and steps[-1].address == address:
+            steps[-1].times += 1
+        else:
+            steps.append(Step(address, stub.register("cs") & 3,
+                              stub.memory(address, INSTRUCTION_MOST)))
+        stub.step()
+    raise StubError(f"no way back to {end:#x} in {STEPS_MOST} steps")
+
+
+def disassemble(steps):
+    """Fills in each step's text. objdump sees one file of slots, an instruction at the
+    head of each; behind its bytes come NOPs enough that decoding is in step again at the
+    next slot. Branch targets, relative to the slot, are moved to where the instruction
+    really stands."""
+    with tempfile.NamedTemporaryFile() as file:
+        for step in steps:
+            file.write(step.code.ljust(SLOT, NOP))
+        file.flush()
+        output = subprocess.run(
+            [OBJDUMP, "-D", "-b", "binary", "-m", "i386", "--insn-width=15", file.name],
+            check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout
+    for line in output.splitlines():
+        match = OBJDUMP_LINE.match(line)
+        if match and int(match[1], 16) % SLOT == 0:
+            slot = int(match[1], 16)
+            step = steps[slot // SLOT]
+            text = " ".join(match[3].split())
+            branch = BRANCH.match(text)
+            if branch:
+                target = int(branch[2], 16) - slot + step.address
+                text = f"{branch[1]}{target & 0xFFFFFFFF:#x}"
+            step.text = text
+
+
+def place_of(address, kernel, program):
+    if address >= KERNEL_BASE:
+        return kernel.place(address) or f"{address:#x}"
+    if address >= THRESHOLD_ADDRESS:
+        return f"threshold+{address - THRESHOLD_ADDRESS:#x}"
+    if PARTNER_ADDRESS <= address < PARTNER_ADDRESS + 0x1000:
+        return f"partner+{address - PARTNER_ADDRESS:#x}"
+    return program.place(address) or f"{address:#x}"
+
+
+def name_branches(steps, kernel, program):
+    for step in steps:
+        match = BRANCH.match(step.text)
+        if match:
+            step.text = f"{match[1]}{place_of(int(match[2], 16), kernel, program)}"
+
+
+def trace(build, path):
+    """The steps of one turn of the path's loop."""
+    kernel = Elf(build.file(KERNEL))
+    program = Elf(build.file(MEASURES))
+    archive = build.write(f"path-{path.name}.tar", archive_with(
+        build.read(INIT), build.read(MEASURES), (MEASURES, path.bench)))
+    with tempfile.TemporaryDirectory() as folder:
+        socket = os.path.join(folder, "stub")
+        command = qemu(path.machine, build.file(KERNEL), archive,
+                       f"gate={path.gate} exit=debug -- run",
+                       [*COM1_ONLY, "-S", "-gdb", f"unix:{socket},server=on,wait=off"])
+        log = build.file(f"{FOLDER}/path-{path.name}.log")
+        with Console(command, log):
+            wait_for(socket, STUB_SECONDS)
+            with Stub(socket, path.machine.emulator, STUB_SECONDS) as stub:
+                for _ in range(TURNS_BEFORE):
+                    run_to_turn(stub, path.label, program)
+                steps = step_through(stub, program.symbols[path.label])
+    disassemble(steps)
+    for step in steps:
+        step.place = place_of(step.address, kernel, program)
+    name_branches(steps, kernel, program)
+    return steps
+
+
+def counts(steps):
+    """(the user's instructions, the kernel's)."""
+    user = sum(step.times for step in steps if step.ring == 3)
+    return user, sum(step.times for step in steps) - user
+
+
+def listing(steps):
+    """Lines of text, a blank one wherever the threshold is crossed."""
+    width = max(len(step.place) for step in steps) + 2
+    number, ring = 1, steps[0].ring
+    for step in steps:
+        if step.ring != ring:
+            yield ""
+        ring = step.ring
+        side = "user" if ring == 3 else "kernel"
+        times = f"  ({step.times} times)" if step.times > 1 else ""
+        yield f"{number:>5}  {side:<8}{step.place:<{width}}{step.text}{times}"
+        number += step.times
