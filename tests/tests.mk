@@ -17,23 +17,25 @@ CHECK_SUITES := host/runner=tests/check-runner host/486=tests/check-486 \
 BOOT_SUITES := boot/errors=tests/check-boot
 TEST_RUN = B='$(B)' OBJDUMP='$(OBJDUMP)' tests/run --build $(B)
 
-# Each unit test: tests/unit/NAME.c and the kernel files that it tests.
-UNIT_TESTS := frame handle quota region tree
-UNIT_frame := frame.c
-UNIT_handle := handle.c quota.c frame.c
-UNIT_quota := quota.c frame.c
-UNIT_region := region.c tree.c frame.c
-UNIT_tree := tree.c frame.c
+# Each unit test: tests/unit/NAME.c and the files that it tests.
+UNIT_TESTS := frame gate handle log quota region tree
+UNIT_frame := kernel/frame.c
+UNIT_gate := libc/native/gate_choose.c kernel/frame.c
+UNIT_handle := kernel/handle.c kernel/quota.c kernel/frame.c
+UNIT_log := kernel/log.c kernel/format.c kernel/frame.c
+UNIT_quota := kernel/quota.c kernel/frame.c
+UNIT_region := kernel/region.c kernel/tree.c kernel/frame.c
+UNIT_tree := kernel/tree.c kernel/frame.c
 
 UNIT_CFLAGS := -std=gnu2x -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-attributes \
-  -DLIMEN_KERNEL -Iinclude -Ikernel -fno-omit-frame-pointer \
+  -DLIMEN_KERNEL -Iinclude -Ikernel -Ilibc/include -fno-omit-frame-pointer \
   -fsanitize=address,undefined -fno-sanitize-recover=undefined
 UNIT_SUITES := $(foreach test,$(UNIT_TESTS),unit/$(test)=$(B)/tests/unit/$(test))
 
 TEST_NEEDS += $(UNIT_TESTS:%=$(B)/tests/unit/%)
 
 .SECONDEXPANSION:
-$(B)/tests/unit/%: tests/unit/%.c tests/unit/host.c $$(addprefix kernel/,$$(UNIT_$$*))
+$(B)/tests/unit/%: tests/unit/%.c tests/unit/host.c $$(UNIT_$$*)
 	@mkdir -p $(@D)
 	$(HOSTCC) $(UNIT_CFLAGS) -MMD -MP -MF $@.d -o $@ $^ -lcmocka
 
