@@ -130,7 +130,7 @@ def make_iso(path, build, archive, command):
         file.write(GRUB_CONFIGURATION.format(command=command))
     subprocess.run(
         ["grub-mkrescue", "--modules=multiboot part_msdos iso9660 biosdisk",
-         "-o", path, tree],
+         "-d", "/usr/lib/grub/i386-pc", "-o", path, tree],
         check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     shutil.rmtree(tree)
 
@@ -139,6 +139,6 @@ def missing_tools(machines):
     """What the host lacks to run these machines: an error, as what is not run fails."""
     needed = {machine.emulator for machine in machines}
     if "bochs" in needed:
-        needed |= {"grub-mkrescue", "xorriso", BOCHS_BIOS, BOCHS_VGA_BIOS}
+        needed |= {"grub-mkrescue", "xorriso", "mformat", BOCHS_BIOS, BOCHS_VGA_BIOS}
     return sorted(tool for tool in needed
                   if not (shutil.which(tool) or os.path.isfile(tool)))
