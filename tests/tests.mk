@@ -27,10 +27,9 @@ UNIT_quota := kernel/quota.c kernel/frame.c
 UNIT_region := kernel/region.c kernel/tree.c kernel/frame.c
 UNIT_tree := kernel/tree.c kernel/frame.c
 
-UNIT_CFLAGS := -std=gnu2x -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-attributes \
-  -DLIMEN_KERNEL -Iinclude -Ikernel -Ilibc/include -fno-omit-frame-pointer \
-  -fsanitize=address,undefined -fno-sanitize-recover=undefined
-UNIT_SUITES := $(foreach test,$(UNIT_TESTS),unit/$(test)=$(B)/tests/unit/$(test))
+UNIT_CFLAGS := -std=gnu2x -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter \
+  -Wno-attributes -DLIMEN_KERNEL -Iinclude -Ikernel -Ilibc/include \
+  -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 TEST_NEEDS += $(UNIT_TESTS:%=$(B)/tests/unit/%)
 

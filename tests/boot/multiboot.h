@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define MULTIBOOT_MAGIC 0x2badb002u
-#define MULTIBOOT_COMMAND (1u << 2)     /* in flags: the field is valid */
+#define MULTIBOOT_COMMAND (1u << 2) /* in flags: the field is valid */
 #define MULTIBOOT_MODULES (1u << 3)
 #define MULTIBOOT_MAP (1u << 6)
 
@@ -33,7 +33,7 @@ struct multiboot_module {
 enum { MAP_AVAILABLE = 1, MAP_RESERVED = 2 };
 
 struct multiboot_range {
-    uint32_t size;                      /* of the rest of this entry */
+    uint32_t size; /* of the rest of this entry */
     uint64_t base, length;
     uint32_t type;
 } __attribute__((packed));

@@ -12,7 +12,7 @@
 #include "multiboot.h"
 
 #define MIB (1u << 20)
-#define KERNEL_START MIB        /* where a Multiboot kernel's image begins */
+#define KERNEL_START MIB /* where a Multiboot kernel's image begins */
 
 /* What is told to the kernel; a lie changes it. */
 static struct telling {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The frame allocator against a model: no frame is handed out twice, every hold counts, the
- * numbers of free frames are right, low frames stay for those who need them.
+ * The frame allocator against a model: no frame is handed out twice, every hold counts,
+ * the numbers of free frames are right, low frames stay for those who need them.
  */
 #include "frame.h"
 

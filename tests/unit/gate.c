@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The choice of the gate, asked about processors that there were: what CPUID says on each, and
- * what the kernel may have opened.
+ * The choice of the gate, asked about processors that there were: what CPUID says on
+ * each, and what the kernel may have opened.
  */
 #include <limen/gate.h>
 
 #include "unit.h"
 
-#define INTEL {0x756e6547, 0x49656e69, 0x6c65746e}  /* GenuineIntel */
-#define AMD {0x68747541, 0x69746e65, 0x444d4163}    /* AuthenticAMD */
-#define OTHER {0x746e6543, 0x48727561, 0x736c7561}  /* CentaurHauls */
+/* GenuineIntel, AuthenticAMD, CentaurHauls */
+#define INTEL .vendor = {0x756e6547, 0x49656e69, 0x6c65746e}
+#define AMD .vendor = {0x68747541, 0x69746e65, 0x444d4163}
+#define OTHER .vendor = {0x746e6543, 0x48727561, 0x736c7561}
 
 #define SEP (1u << 11)
 #define SYSCALL_BIT (1u << 11)
@@ -19,7 +20,7 @@
 struct row {
     const char *name;
     struct processor_facts facts;
-    bool sysenter;                      /* it has a SYSENTER that works */
+    bool sysenter; /* it has a SYSENTER that works */
 };
 
 static const struct row rows[] = {
@@ -29,9 +30,11 @@ static const struct row rows[] = {
     {"Pentium MMX", {INTEL, .signature = 0x543}, false},
     {"Pentium Pro, stepping 1", {INTEL, .signature = 0x611, .features = SEP}, false},
     {"Pentium Pro, stepping 9", {INTEL, .signature = 0x619, .features = SEP}, false},
-    {"Pentium II, model 3, stepping 2", {INTEL, .signature = 0x632, .features = SEP}, false},
+    {"Pentium II, model 3, stepping 2",
+     {INTEL, .signature = 0x632, .features = SEP}, false},
     {"Pentium II OverDrive", {INTEL, .signature = 0x1632, .features = SEP}, false},
-    {"Pentium II, model 3, stepping 3", {INTEL, .signature = 0x633, .features = SEP}, true},
+    {"Pentium II, model 3, stepping 3",
+     {INTEL, .signature = 0x633, .features = SEP}, true},
     {"Pentium II, model 5", {INTEL, .signature = 0x650, .features = SEP}, true},
     {"Pentium III", {INTEL, .signature = 0x673, .features = SEP}, true},
     {"Pentium III without the bit", {INTEL, .signature = 0x673}, false},
@@ -76,14 +79,17 @@ static void a_closed_gate_is_never_chosen(void **state)
 
 static void syscall_is_chosen_where_it_is_open_and_there(void **state)
 {
-    struct processor_facts k6_2 = {AMD, .signature = 0x58c, .features_extended = SYSCALL_BIT};
+    struct processor_facts k6_2 = {
+        AMD, .signature = 0x58c, .features_extended = SYSCALL_BIT};
     struct processor_facts athlon = {AMD, .signature = 0x612, .features = SEP,
                                      .features_extended = SYSCALL_BIT};
 
     assert_int_equal(limen_gate_choose(&k6_2, OPEN(INT80) | OPEN(SYSCALL)), GATE_SYSCALL);
     assert_int_equal(limen_gate_choose(&k6_2, OPEN(INT80)), GATE_INT80);
-    assert_int_equal(limen_gate_choose(&athlon, OPEN(INT80) | OPEN(SYSENTER)), GATE_SYSENTER);
-    assert_int_equal(limen_gate_choose(&athlon, OPEN(INT80) | OPEN(SYSCALL)), GATE_SYSCALL);
+    assert_int_equal(limen_gate_choose(&athlon, OPEN(INT80) | OPEN(SYSENTER)),
+                     GATE_SYSENTER);
+    assert_int_equal(limen_gate_choose(&athlon, OPEN(INT80) | OPEN(SYSCALL)),
+                     GATE_SYSCALL);
     athlon.features_extended = 0;
     assert_int_equal(limen_gate_choose(&athlon, OPEN(INT80) | OPEN(SYSCALL)), GATE_INT80);
 }

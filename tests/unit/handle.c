@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The handle table against a model: a handle names its object until it is closed and nothing
- * afterwards, however slots are used again; holds and frames come out even.
+ * The handle table against a model: a handle names its object until it is closed and
+ * nothing afterwards, however slots are used again; holds and frames come out even.
  */
 #include "handle.h"
 
@@ -20,7 +20,7 @@ static struct handle_slot first_slots[FIRST_SLOTS];
 static struct object objects[OBJECTS];
 
 struct entry {
-    handle_t handle;        /* 0: none */
+    handle_t handle; /* 0: none */
     struct object *object;
 };
 static struct entry entries[HELD];
@@ -91,9 +91,10 @@ static void a_handle_names_its_object(void **state)
 static void what_was_never_given_names_nothing(void **state)
 {
     handle_t handle = add(&objects[0]);
-    const uint32_t never[] = {0, 1, 65535, 0x7fffffff, 0x80000000, 0xffffffff,
-                              handle.value ^ 0x80000000, handle.value + 1,
-                              handle.value + (1u << HANDLE_SLOT_BITS), handle.value - 1};
+    const uint32_t never[] = {
+        0, 1, 65535, 0x7fffffff, 0x80000000, 0xffffffff, handle.value ^ 0x80000000,
+        handle.value + 1, handle.value + (1u << HANDLE_SLOT_BITS), handle.value - 1,
+    };
 
     for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
         assert_null(handle_find(&table, (handle_t){never[i]}, OBJECT_ANY));
@@ -111,8 +112,8 @@ static void a_closed_handle_is_stale(void **state)
     assert_null(handle_take(&table, handle));
 }
 
-/* A slot's generations come round after 8191 uses, and each use must wait for all other slots:
- * no value may come back within that many closings. */
+/* A slot's generations come round after 8191 uses, and each use must wait for all other
+ * slots: no value may come back within that many closings. */
 static void values_come_back_late(void **state)
 {
     handle_t first = add(&objects[0]);
@@ -213,8 +214,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_closed_handle_is_stale, begin, end),
         cmocka_unit_test_setup_teardown(values_come_back_late, begin, end),
         cmocka_unit_test_setup_teardown(the_table_grows_until_the_quota_ends, begin, end),
-        cmocka_unit_test_setup_teardown(a_quota_of_one_frame_leaves_nothing_half_made, begin,
-                                        end),
+        cmocka_unit_test_setup_teardown(a_quota_of_one_frame_leaves_nothing_half_made,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(a_destroyed_table_takes_nothing, begin, end),
         cmocka_unit_test_setup_teardown(random_use_agrees_with_a_model, begin, end),
     };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The log: what the formatter prints, that nothing is written past a buffer, and that the ring
- * gives back exactly its last bytes, under the addresses that they had.
+ * The log: what the formatter prints, that nothing is written past a buffer, and that the
+ * ring gives back exactly its last bytes, under the addresses that they had.
  */
 #include "log.h"
 
@@ -14,8 +14,8 @@
 
 #define RING_SIZE 32768u
 
-static uint64_t now;                    /* what arch_clock answers */
-static char shown[4096];                /* what came to the console since it was cleared */
+static uint64_t now; /* what arch_clock answers */
+static char shown[4096]; /* what came to the console since it was cleared */
 static uint32_t shown_size;
 
 uint64_t arch_clock(void);
@@ -43,7 +43,8 @@ static int begin(void **state)
     return 0;
 }
 
-/* Formats into a buffer of exactly `size` bytes, so that the sanitizer sees a byte too many. */
+/* Formats into a buffer of exactly `size` bytes, so that the sanitizer sees a byte too
+ * many. */
 static uint32_t format(char **text, uint32_t size, const char *form, ...)
 {
     va_list args;
@@ -56,19 +57,20 @@ static uint32_t format(char **text, uint32_t size, const char *form, ...)
     return length;
 }
 
-#define expect_format(expected, ...)              \
-    do {                                          \
-        char *made;                               \
-        format(&made, 64, __VA_ARGS__);           \
-        assert_string_equal(made, expected);      \
-        free(made);                               \
+#define expect_format(expected, ...)         \
+    do {                                     \
+        char *made;                          \
+        format(&made, 64, __VA_ARGS__);      \
+        assert_string_equal(made, expected); \
+        free(made);                          \
     } while (0)
 
 static void numbers_and_strings_are_formatted(void **state)
 {
     expect_format("plain", "plain");
     expect_format("a b c", "%s %c c", "a", 'b');
-    expect_format("-5 0 2147483647 -2147483648", "%d %d %d %d", -5, 0, INT32_MAX, INT32_MIN);
+    expect_format("-5 0 2147483647 -2147483648", "%d %d %d %d", -5, 0, INT32_MAX,
+                  INT32_MIN);
     expect_format("4294967295 ff 0", "%u %x %x", UINT32_MAX, 255, 0);
     expect_format("18446744073709551615", "%llu", (unsigned long long)UINT64_MAX);
     expect_format("-9223372036854775808", "%lld", (long long)INT64_MIN);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Quotas and slabs: no object overlaps another, each is zeroed and aligned, every frame is
- * charged to its quota and comes back with its last object.
+ * Quotas and slabs: no object overlaps another, each is zeroed and aligned, every frame
+ * is charged to its quota and comes back with its last object.
  */
 #include "quota.h"
 
@@ -12,7 +12,7 @@
 #define FRAMES 64
 #define OBJECTS 1200
 #define ROUNDS 30000
-#define SMALL_BYTES 64      /* what slab_take(SLAB_SMALL) promises to regions */
+#define SMALL_BYTES 64 /* what slab_take(SLAB_SMALL) promises to regions */
 
 struct held {
     void *object;
@@ -155,9 +155,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(charges_stop_at_the_limit, begin, end),
         cmocka_unit_test_setup_teardown(a_frame_is_charged_and_given_back, begin, end),
-        cmocka_unit_test_setup_teardown(a_machine_without_frames_charges_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(a_machine_without_frames_charges_nothing, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(slabs_stop_at_the_quota, begin, end),
-        cmocka_unit_test_setup_teardown(freed_memory_can_be_used_again_at_the_limit, begin, end),
+        cmocka_unit_test_setup_teardown(freed_memory_can_be_used_again_at_the_limit,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(quotas_share_no_slab_page, begin, end),
         cmocka_unit_test_setup_teardown(random_objects_never_overlap, begin, end),
     };

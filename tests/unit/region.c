@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The region map against a plain array of pages: what is mapped where, what comes next, where
- * there is room, after any insertions, removals, splits and extensions.
+ * The region map against a plain array of pages: what is mapped where, what comes next,
+ * where there is room, after any insertions, removals, splits and extensions.
  */
 #include "region.h"
 
@@ -108,8 +108,9 @@ static void check_gaps(void)
     uint32_t count = 1 + random_below(12);
     uint32_t limit = from + random_below(PAGES - from + 1);
 
-    assert_int_equal(region_gap(&map, from * PAGE_SIZE, count * PAGE_SIZE, limit * PAGE_SIZE),
-                     model_gap(from, count, limit));
+    assert_int_equal(
+        region_gap(&map, from * PAGE_SIZE, count * PAGE_SIZE, limit * PAGE_SIZE),
+        model_gap(from, count, limit));
 }
 
 static void random_change(void)
@@ -157,7 +158,8 @@ static void an_empty_map_is_all_gap(void **state)
     assert_null(region_next(&map, 0));
     assert_null(region_ending(&map, USER_START));
     assert_int_equal(region_gap(&map, USER_START, PAGE_SIZE, USER_END), USER_START);
-    assert_int_equal(region_gap(&map, USER_START, USER_END - USER_START, USER_END), USER_START);
+    assert_int_equal(region_gap(&map, USER_START, USER_END - USER_START, USER_END),
+                     USER_START);
     assert_int_equal(region_gap(&map, USER_START, USER_END, USER_END), 0);
 }
 
@@ -183,8 +185,10 @@ static void a_search_may_begin_inside_a_region(void **state)
 {
     add(4, 8);
     add(14, 2);
-    assert_int_equal(region_gap(&map, 6 * PAGE_SIZE, 2 * PAGE_SIZE, LIMIT), 12 * PAGE_SIZE);
-    assert_int_equal(region_gap(&map, 6 * PAGE_SIZE, 3 * PAGE_SIZE, LIMIT), 16 * PAGE_SIZE);
+    assert_int_equal(region_gap(&map, 6 * PAGE_SIZE, 2 * PAGE_SIZE, LIMIT),
+                     12 * PAGE_SIZE);
+    assert_int_equal(region_gap(&map, 6 * PAGE_SIZE, 3 * PAGE_SIZE, LIMIT),
+                     16 * PAGE_SIZE);
 }
 
 static void a_split_keeps_the_offsets(void **state)

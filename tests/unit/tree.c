@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The balanced tree against a plain array: the same members in the same order, balanced at every
- * node, and what `update` keeps about a subtree right everywhere, after any insertions and
- * removals.
+ * The balanced tree against a plain array: the same members in the same order, balanced
+ * at every node, and what `update` keeps about a subtree right everywhere, after any
+ * insertions and removals.
  */
 #include "tree.h"
 
@@ -15,7 +15,7 @@
 struct item {
     struct tree_node node;
     uint32_t key;
-    uint32_t size;      /* of the subtree, kept by `update` */
+    uint32_t size; /* of the subtree, kept by `update` */
     bool in;
 };
 
@@ -58,7 +58,8 @@ static uint32_t check_subtree(const struct tree_node *node, int64_t *last)
         return 0;
     uint32_t left = check_subtree(node->left, last);
     int lean = tall(node->left) - tall(node->right);
-    int higher = tall(node->left) > tall(node->right) ? tall(node->left) : tall(node->right);
+    int higher =
+        tall(node->left) > tall(node->right) ? tall(node->left) : tall(node->right);
 
     assert_true(*last < item_of(node)->key);
     *last = item_of(node)->key;

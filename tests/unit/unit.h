@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the unit tests share: cmocka, random numbers with a seed that is printed, so that a
- * failure can be had again (SEED=n in the environment), and panics that can be expected.
+ * What the unit tests share: cmocka, random numbers with a seed that is printed, so that
+ * a failure can be had again (SEED=n in the environment), and panics that can be
+ * expected.
  */
 #ifndef TESTS_UNIT_H
 #define TESTS_UNIT_H
