@@ -68,7 +68,7 @@ class Elf:
     def patched_at_entry(self, code):
         """The whole file with other code where the program starts."""
         offset = self.offset_of(self.entry)
-        end = offset + len(code)
+        end = self.offset_of(self.entry + len(code) - 1) + 1
         return self.data[:offset] + code + self.data[end:]
 
     def text_and_data(self):

@@ -105,8 +105,8 @@ def judgement(tables, values):
                                                     f"bound {shown(measure.bound)}"))
         baseline = tables.baseline.get(measure.name)
         kept = baseline is not None and value <= baseline * (1 + TOLERANCE_PERCENT / 100)
-        results.append((kept, f"{measure.name}: {shown(value)}, at most "
-                              f"{TOLERANCE_PERCENT} % above the baseline {shown(baseline)}"))
+        results.append((kept, f"{measure.name}: {shown(value)}, "
+                              f"baseline {shown(baseline)} + {TOLERANCE_PERCENT} %"))
     for index, (passed, name) in enumerate(results, 1):
         yield f"{'ok' if passed else 'not ok'} {index} - {name}"
     yield f"1..{len(results)}"
