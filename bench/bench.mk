@@ -10,7 +10,7 @@
 # takes the place of a program's first instructions: plain bytes, linked nowhere.
 
 BENCH_SOURCES := $(sort $(wildcard user/bench/measures/*.[cS]))
-BENCH_O := $(patsubst %,$(B)/%.o,$(basename $(BENCH_SOURCES)))
+BENCH_O := $(patsubst user/%,$(B)/%.o,$(basename $(BENCH_SOURCES)))
 BENCH_PROBES := $(B)/bench/kernel-entry.bin $(B)/bench/init-entry.bin
 BENCH_NEEDS := $(B)/user/bench/measures $(BENCH_PROBES) $(B)/kernel/limen.elf \
   $(B)/archive.tar
@@ -18,15 +18,16 @@ TEST_SUITES += bench/measures=bench/check
 TEST_NEEDS += $(BENCH_NEEDS)
 
 $(B)/user/bench/measures: $(BENCH_O) $(SYSROOT)/lib/libc.a
+	@mkdir -p $(@D)
 	$(CC) $(ARCH_LDFLAGS) -static -nostdlib -Wl,--build-id=none -o $@ \
 	  $(SYSROOT)/lib/crt1.o $(SYSROOT)/lib/crti.o $(BENCH_O) $(SYSROOT)/lib/libc.a \
 	  $(LIBGCC) $(SYSROOT)/lib/crtn.o
 
-$(B)/user/bench/%.o: user/bench/%.c $(SYSROOT)/include/limen.stamp
+$(B)/bench/%.o: user/bench/%.c $(SYSROOT)/include/limen.stamp
 	@mkdir -p $(@D)
 	$(CC) $(USER_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(B)/user/bench/%.o: user/bench/%.S $(SYSROOT)/include/limen.stamp
+$(B)/bench/%.o: user/bench/%.S $(SYSROOT)/include/limen.stamp
 	@mkdir -p $(@D)
 	$(CC) $(USER_CFLAGS) -MMD -MP -c -o $@ $<
 

@@ -17,9 +17,9 @@ from .gdbstub import Stub, StubError
 from .machine import (ATHLON, COM1_ONLY, FOLDER, INIT, KERNEL, MEASURES, PENTIUM3,
                       Console, Machine, archive_with, qemu)
 
-KERNEL_BASE = 0xC0000000        # include/limen/layout.h
-THRESHOLD_ADDRESS = 0xBFFFF000
-PARTNER_ADDRESS = 0x20000000    # user/bench/measures/partner.h
+ROOT = os.path.join(os.path.dirname(__file__), "../..")
+LAYOUT = "include/limen/layout.h"
+PARTNER = "user/bench/measures/partner.h"
 
 TURNS_BEFORE = 3
 STEPS_MOST = 20000
@@ -30,6 +30,7 @@ SLOT = 32                       # an instruction, what follows it, and NOPs: dis
 
 OBJDUMP = os.environ.get("OBJDUMP", "objdump")
 OBJDUMP_LINE = re.compile(r"^\s*([0-9a-f]+):\t([0-9a-f ]+?)\s*\t(.*)$")
+CONSTANT = re.compile(r"^#define (\w+) (0x[0-9a-f]+)\b", re.MULTILINE)
 BRANCH = re.compile(r"^((?:j\w+|call|loop\w*)\s+)0x([0-9a-f]+)$")
 
 
@@ -130,21 +131,36 @@ def disassemble(steps):
             step.text = text
 
 
-def place_of(address, kernel, program):
-    if address >= KERNEL_BASE:
-        return kernel.place(address) or f"{address:#x}"
-    if address >= THRESHOLD_ADDRESS:
-        return f"threshold+{address - THRESHOLD_ADDRESS:#x}"
-    if PARTNER_ADDRESS <= address < PARTNER_ADDRESS + 0x1000:
-        return f"partner+{address - PARTNER_ADDRESS:#x}"
-    return program.place(address) or f"{address:#x}"
+def constants(header):
+    """The addresses that a header of the tree defines."""
+    with open(os.path.join(ROOT, header), encoding="utf-8") as file:
+        return {name: int(value, 16) for name, value in CONSTANT.findall(file.read())}
 
 
-def name_branches(steps, kernel, program):
-    for step in steps:
-        match = BRANCH.match(step.text)
-        if match:
-            step.text = f"{match[1]}{place_of(int(match[2], 16), kernel, program)}"
+class Places:
+    """Names for addresses: of the kernel, the program, and the two pages beside them."""
+
+    def __init__(self, kernel, program):
+        layout = constants(LAYOUT)
+        self.kernel_base = layout["KERNEL_BASE"]
+        self.page_size = layout["PAGE_SIZE"]
+        self.kernel, self.program = kernel, program
+        self.pages = {layout["THRESHOLD_ADDRESS"]: "threshold",
+                      constants(PARTNER)["PARTNER_ADDRESS"]: "partner"}
+
+    def name(self, address):
+        offset = address % self.page_size
+        if address - offset in self.pages:
+            return f"{self.pages[address - offset]}+{offset:#x}"
+        image = self.kernel if address >= self.kernel_base else self.program
+        return image.place(address) or f"{address:#x}"
+
+    def fill_in(self, steps):
+        for step in steps:
+            step.place = self.name(step.address)
+            branch = BRANCH.match(step.text)
+            if branch:
+                step.text = f"{branch[1]}{self.name(int(branch[2], 16))}"
 
 
 def trace(build, path):
@@ -166,9 +182,7 @@ def trace(build, path):
                     run_to_turn(stub, path.label, program)
                 steps = step_through(stub, program.symbols[path.label])
     disassemble(steps)
-    for step in steps:
-        step.place = place_of(step.address, kernel, program)
-    name_branches(steps, kernel, program)
+    Places(kernel, program).fill_in(steps)
     return steps
 
 
