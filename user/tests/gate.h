@@ -8,6 +8,7 @@
 #define TESTS_GATE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <limen/abi.h>
