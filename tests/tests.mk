@@ -7,7 +7,7 @@
 #     test-checks   the form of the tree, and what is linked
 #     test-boot     what the kernel says to a bad boot, ISO, power off
 #
-# TEST_SUITES are words NAME=FILE: programs that run on the host and print TAP. Any fragment
+# TEST_SUITES are words NAME=FILE: programs that run on the host and print TAP. Any part
 # may add to it, and to TEST_NEEDS what must be built for them.
 
 TEST_SUITES += $(UNIT_SUITES) $(CHECK_SUITES) $(BOOT_SUITES)
@@ -17,15 +17,16 @@ CHECK_SUITES := host/runner=tests/check-runner host/486=tests/check-486 \
 BOOT_SUITES := boot/errors=tests/check-boot
 TEST_RUN = B='$(B)' OBJDUMP='$(OBJDUMP)' tests/run --build $(B)
 
-# Each unit test: tests/unit/NAME.c and the files that it tests.
-UNIT_TESTS := frame gate handle log quota region tree
-UNIT_frame := kernel/frame.c
-UNIT_gate := libc/native/gate_choose.c kernel/frame.c
-UNIT_handle := kernel/handle.c kernel/quota.c kernel/frame.c
-UNIT_log := kernel/log.c kernel/format.c kernel/frame.c
-UNIT_quota := kernel/quota.c kernel/frame.c
-UNIT_region := kernel/region.c kernel/tree.c kernel/frame.c
-UNIT_tree := kernel/tree.c kernel/frame.c
+# Each unit test: tests/unit/NAME.c, and the files that it is linked with beside UNIT_COMMON.
+# clock and rtc take theirs in by #include, to put a fake board under it.
+UNIT_TESTS := clock frame gate handle log quota region rtc tree user_range
+UNIT_COMMON := tests/unit/host.c kernel/frame.c
+UNIT_gate := libc/native/gate_choose.c
+UNIT_handle := kernel/handle.c kernel/quota.c
+UNIT_log := kernel/log.c kernel/format.c
+UNIT_quota := kernel/quota.c
+UNIT_region := kernel/region.c kernel/tree.c
+UNIT_tree := kernel/tree.c
 
 UNIT_CFLAGS := -std=gnu2x -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter \
   -Wno-attributes -DLIMEN_KERNEL -Iinclude -Ikernel -Ilibc/include \
@@ -34,7 +35,7 @@ UNIT_CFLAGS := -std=gnu2x -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter \
 TEST_NEEDS += $(UNIT_TESTS:%=$(B)/tests/unit/%)
 
 .SECONDEXPANSION:
-$(B)/tests/unit/%: tests/unit/%.c tests/unit/host.c $$(UNIT_$$*)
+$(B)/tests/unit/%: tests/unit/%.c $(UNIT_COMMON) $$(UNIT_$$*)
 	@mkdir -p $(@D)
 	$(HOSTCC) $(UNIT_CFLAGS) -MMD -MP -MF $@.d -o $@ $^ -lcmocka
 
