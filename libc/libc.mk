@@ -15,7 +15,7 @@ MUSL_CFLAGS := $(ARCH_CFLAGS) -fno-omit-frame-pointer -g0 -w
 MUSL_REPLACED := __init_tls __set_thread_area __unmapself clone defsysinfo restore syscall_cp vfork
 MUSL_CRT := crt1.o crti.o crtn.o
 
-USER_CFLAGS := $(ARCH_CFLAGS) -std=gnu2x -O2 -g1 -fno-omit-frame-pointer -fno-common \
+USER_CFLAGS := $(ARCH_CFLAGS) -std=gnu2x -D_GNU_SOURCE -O2 -g1 -fno-omit-frame-pointer -fno-common \
   -fno-asynchronous-unwind-tables -Wall -Wextra -Werror -Wstrict-prototypes \
   -Wmissing-prototypes -nostdinc -isystem $(SYSROOT)/include
 USER_LIBC := $(SYSROOT)/lib/libc.a $(SYSROOT)/include/limen.stamp
@@ -23,7 +23,6 @@ USER_LIBC := $(SYSROOT)/lib/libc.a $(SYSROOT)/include/limen.stamp
 SHIM_O := $(patsubst libc/%,$(B)/libc/%.o,$(basename $(sort $(wildcard libc/shim/*.[cS] \
   libc/native/*.[cS]))))
 SHIM_CFLAGS := $(filter-out -isystem $(SYSROOT)/include,$(USER_CFLAGS)) -ffreestanding \
-  -D_GNU_SOURCE \
   -Ilibc/include -Iinclude -I$(B)/libc -isystem $(SYSROOT)/include
 
 # --- musl ---

@@ -6,12 +6,8 @@
 #include <limen/gate.h>
 #include <limen/syscall.h>
 
-#define CPUID_RDRAND (1u << 30)         /* leaf 1, ecx */
-#define RDRAND_TRIES 10                 /* what Intel's manual advises */
-
 bool limen_cpuid_present(void);
 void limen_cpuid(uint32_t leaf, uint32_t words[4]);
-bool limen_rdrand(uint32_t *word);
 
 void (*limen_gate)(void) = limen_gate_int80;
 
@@ -57,30 +53,4 @@ void limen_gate_init(void)
     const struct threshold_page *page = (const void *)THRESHOLD_ADDRESS;
     struct processor_facts facts = limen_processor_facts();
     limen_gate = limen_gate_of(limen_gate_choose(&facts, page->gates_open));
-}
-
-/* One word from RDRAND, which may be empty for a moment. */
-static bool random_word(uint32_t *word)
-{
-    for (int i = 0; i < RDRAND_TRIES; i++)
-        if (limen_rdrand(word))
-            return true;
-    return false;
-}
-
-bool limen_random(void *buffer, uint32_t size)
-{
-    struct processor_facts facts = limen_processor_facts();
-    if (!(facts.features_ecx & CPUID_RDRAND))
-        return false;
-
-    uint8_t *bytes = buffer;
-    for (uint32_t at = 0; at < size;) {
-        uint32_t word;
-        if (!random_word(&word))
-            return false;
-        for (int i = 0; i < 4 && at < size; i++, word >>= 8)
-            bytes[at++] = (uint8_t)word;
-    }
-    return true;
 }

@@ -48,4 +48,9 @@ uint64_t limen_tsc(void);
  * does not answer. */
 bool limen_random(void *buffer, uint32_t size);
 
+/* What AT_RANDOM names, for a program's stack canary and heap: random where limen_random is,
+ * else only different from start to start, made from the time. */
+#define SEED_BYTES 16
+void limen_seed(uint8_t bytes[SEED_BYTES]);
+
 #endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Says how a program ended: in one line for people, as a status for shells, and, after a fault,
+ * as a report on the kernel's log with registers and callers. The dead process's memory can
+ * still be read, so the callers are found by its frame pointers, and their names in its file.
+ */
+#include <limen/spawn.h>
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <limen/syscall.h>
+
+#define FRAMES_MAX 24
+#define SIGNAL_BASE 128
+
+#define VECTOR_PAGE_FAULT 14
+#define FAULT_PRESENT (1u << 0)         /* error code: the page was there */
+#define FAULT_WRITE (1u << 1)
+
+struct exception {
+    const char *name;
+    int signal;                         /* what Linux would send */
+};
+
+static const struct exception exceptions[] = {
+    [0] = {"division error", SIGFPE},
+    [1] = {"debug exception", SIGTRAP},
+    [3] = {"breakpoint", SIGTRAP},
+    [4] = {"overflow", SIGSEGV},
+    [5] = {"bound exceeded", SIGSEGV},
+    [6] = {"invalid instruction", SIGILL},
+    [7] = {"no coprocessor", SIGSEGV},
+    [10] = {"invalid task", SIGSEGV},
+    [11] = {"segment not present", SIGBUS},
+    [12] = {"stack segment fault", SIGBUS},
+    [13] = {"general protection fault", SIGSEGV},
+    [14] = {"page fault", SIGSEGV},
+    [16] = {"floating-point error", SIGFPE},
+    [17] = {"misaligned access", SIGBUS},
+    [19] = {"SIMD floating-point error", SIGFPE},
+};
+
+static const struct exception unknown_exception = {"exception", SIGSEGV};
+
+static const struct exception *exception_of(uint32_t vector)
+{
+    if (vector < sizeof exceptions / sizeof exceptions[0] && exceptions[vector].name)
+        return &exceptions[vector];
+    return &unknown_exception;
+}
+
+int limen_exit_status(const struct process_end *end)
+{
+    switch (end->reason) {
+    case PROCESS_EXITED:
+        return (int)(end->status & 0xff);
+    case PROCESS_FAULTED:
+        return SIGNAL_BASE + exception_of(end->vector)->signal;
+    default:
+        return end->status > SIGNAL_BASE ? (int)(end->status & 0xff) : SIGNAL_BASE + SIGKILL;
+    }
+}
+
+static const char *signal_name(int number)
+{
+    static const char *const names[] = {
+        [SIGHUP] = "SIGHUP",   [SIGINT] = "SIGINT",   [SIGQUIT] = "SIGQUIT",
+        [SIGABRT] = "SIGABRT", [SIGKILL] = "SIGKILL", [SIGUSR1] = "SIGUSR1",
+        [SIGSEGV] = "SIGSEGV", [SIGPIPE] = "SIGPIPE", [SIGALRM] = "SIGALRM",
+        [SIGTERM] = "SIGTERM",
+    };
+    bool known = number > 0 && number < (int)(sizeof names / sizeof names[0]) && names[number];
+    return known ? names[number] : "a signal";
+}
+
+static void describe_fault(const struct process_end *end, char *buffer, uint32_t size)
+{
+    const char *name = exception_of(end->vector)->name;
+    if (end->vector != VECTOR_PAGE_FAULT) {
+        snprintf(buffer, size, "%s (vector %u, error code 0x%x)", name, end->vector,
+                 end->error_code);
+        return;
+    }
+    const char *access = end->error_code & FAULT_WRITE ? "write to" : "read of";
+    if (end->address == end->state.eip)
+        access = "jump to";
+    const char *why = end->error_code & FAULT_PRESENT ? "not allowed" : "not mapped";
+    snprintf(buffer, size, "%s: %s 0x%08x, %s", name, access, end->address, why);
+}
+
+void limen_describe_end(const struct process_end *end, char *buffer, uint32_t size)
+{
+    int status = limen_exit_status(end);
+    switch (end->reason) {
+    case PROCESS_EXITED:
+        snprintf(buffer, size, "exited with %d", status);
+        break;
+    case PROCESS_KILLED:
+        snprintf(buffer, size, "killed by %s (%d)", signal_name(status - SIGNAL_BASE),
+                 status - SIGNAL_BASE);
+        break;
+    case PROCESS_NO_MEMORY:
+        snprintf(buffer, size, "out of memory (its quota has no page for 0x%08x)", end->address);
+        break;
+    default:
+        describe_fault(end, buffer, size);
+    }
+}
+
+__attribute__((format(printf, 1, 2)))
+static void log_line(const char *format, ...)
+{
+    char line[LOG_LINE_MAX];
+    va_list list;
+    va_start(list, format);
+    int size = vsnprintf(line, sizeof line, format, list);
+    va_end(list);
+    if (size > 0)
+        limen_log_write(line, size < (int)sizeof line ? (uint32_t)size : sizeof line - 1);
+}
+
+/* One caller: its address, and the function it is in. A return address may be the first of
+ * the next function, so the name is that of the byte before. */
+static void log_frame(const struct limen_child *child, uint32_t address, bool is_return)
+{
+    uint32_t distance;
+    const char *name = elf_symbol(&child->file, address - is_return, &distance);
+    if (name)
+        log_line("  at 0x%08x %.80s+0x%x", address, name, distance + is_return);
+    else
+        log_line("  at 0x%08x ?", address);
+}
+
+static void log_registers(const struct thread_state *state)
+{
+    log_line("  eax %08x ebx %08x ecx %08x edx %08x", state->eax, state->ebx, state->ecx,
+             state->edx);
+    log_line("  esi %08x edi %08x ebp %08x esp %08x", state->esi, state->edi, state->ebp,
+             state->esp);
+    log_line("  eip %08x eflags %08x cs %04x ss %04x ds %04x es %04x fs %04x gs %04x", state->eip,
+             state->eflags, state->cs, state->ss, state->ds, state->es, state->fs, state->gs);
+}
+
+/* Follows the frame pointers: each points at the caller's, the return address above it. */
+static void log_callers(const struct limen_child *child, const struct thread_state *state)
+{
+    log_frame(child, state->eip, false);
+    uint32_t frame = state->ebp;
+    for (int i = 0; i < FRAMES_MAX; i++) {
+        uint32_t pair[2];
+        if (frame == 0 || limen_memory_read(child->process, frame, pair, sizeof pair) != sizeof pair)
+            return;
+        if (pair[1] == 0 || pair[0] == frame)
+            return;
+        log_frame(child, pair[1], true);
+        frame = pair[0];
+    }
+    log_line("  … and more");
+}
+
+void limen_report(const struct limen_child *child, const struct process_end *end)
+{
+    char what[120];
+    limen_describe_end(end, what, sizeof what);
+    log_line("%s: %s", child->name, what);
+    log_registers(&end->state);
+    log_callers(child, &end->state);
+}
