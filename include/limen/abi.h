@@ -28,8 +28,8 @@ enum gate {
 
 /*
  * The threshold page, at THRESHOLD_ADDRESS. Its entry stub at THRESHOLD_ENTRY crosses by
- * `best_gate`. Monotonic time = base_ns + ((TSC - base_tsc) * scale >> 32), where clock_usable is
- * not 0. Read `sequence` before and after: odd or changed means read again.
+ * `best_gate`. Monotonic time = base_ns + ((TSC - base_tsc) * scale >> scale_shift), where
+ * clock_usable is not 0. Read `sequence` before and after: odd or changed means read again.
  */
 struct threshold_page {
     uint32_t abi_version;

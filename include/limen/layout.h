@@ -5,8 +5,10 @@
  *
  *   0x00000000  never mapped (one page)
  *   0x00001000  user memory
- *   0xbffff000  the threshold page, read-only, the same in every process
+ *   0xbffff000  never mapped (one page)
  *   0xc0000000  the kernel
+ *   0xffffe000  the threshold page: read-only, the same in every process, and no part of what
+ *               system calls accept as user memory
  */
 #ifndef LIMEN_LAYOUT_H
 #define LIMEN_LAYOUT_H
@@ -16,9 +18,9 @@
 
 #define USER_START 0x00001000          /* first byte that a process may map */
 #define USER_END 0xbffff000            /* end of what a process may map */
-#define THRESHOLD_ADDRESS 0xbffff000   /* the threshold page */
-#define THRESHOLD_ENTRY 0xbffff080     /* its entry stub: `call` it, native convention */
-#define KERNEL_BASE 0xc0000000         /* first byte that user mode may not touch */
+#define KERNEL_BASE 0xc0000000         /* first byte of the kernel */
+#define THRESHOLD_ADDRESS 0xffffe000   /* the threshold page */
+#define THRESHOLD_ENTRY 0xffffe080     /* its entry stub: `call` it, native convention */
 
 /*
  * Selectors. The order of the first five is what SYSENTER and SYSCALL want. The two TLS

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All that the portable kernel asks of the processor and the board. kernel/i386/ does it.
+ */
+#ifndef KERNEL_ARCH_H
+#define KERNEL_ARCH_H
+
+#include <limen/abi.h>
+
+#include "arch_thread.h"
+#include "frame.h"
+
+struct process;
+struct space;
+struct thread;
+struct quota;
+
+/* --- Start-up, in this order: kernel/main.c --- */
+
+void arch_early_init(void);
+void arch_command_init(const char *command);
+/* Bytes of page tables that mapping low memory up to low_end takes. */
+uint32_t arch_memory_tables(uint32_t low_end);
+/* Maps low memory; its tables stand at `tables`, physical. */
+void arch_memory_init(uint32_t low_end, uint32_t tables);
+void arch_init(void);
+_Noreturn void arch_enter_user(void);
+
+/* --- Memory --- */
+
+/* The kernel's view of a low frame, and back. */
+void *arch_direct(phys_t address);
+phys_t arch_direct_phys(const void *pointer);
+
+/* Work on any frame, high ones too. */
+void arch_page_zero(phys_t frame);
+void arch_page_read(phys_t frame, uint32_t offset, void *to, uint32_t size);
+void arch_page_write(phys_t frame, uint32_t offset, const void *from, uint32_t size);
+
+/* Copies any physical memory into the kernel, as device tables and boot information need. */
+void arch_phys_read(uint32_t address, void *to, uint32_t size);
+
+/* Page tables. A mapping is (frame, protection) or nothing. A table is taken at the quota's cost
+ * and given back with its last mapping. */
+phys_t arch_directory_create(struct quota *quota);
+void arch_directory_destroy(struct space *space);
+[[nodiscard]] bool arch_map(struct space *space, uint32_t address, phys_t frame,
+                            uint32_t protection);
+/* What was mapped there; PHYS_NONE if nothing. */
+phys_t arch_unmap(struct space *space, uint32_t address);
+void arch_protect(struct space *space, uint32_t address, uint32_t protection);
+phys_t arch_lookup(struct space *space, uint32_t address, uint32_t *protection);
+/* The first address >= `address` whose page table exists, at most `end`. */
+uint32_t arch_next_table(struct space *space, uint32_t address, uint32_t end);
+
+/* --- Threads --- */
+
+/* Readies the frame and segments of a new thread. */
+void arch_thread_init(struct thread *thread, const struct thread_start *start);
+/* Gives back what the processor's state of an ended thread holds. */
+void arch_thread_destroy(struct thread *thread);
+/* Makes `next` the thread whose frame the entry stubs fill and the exits restore. */
+void arch_switch(struct thread *previous, struct thread *next);
+/* Sets a segment base of the running thread; `which` is 0 (%fs) or 1 (%gs). */
+void arch_thread_base(struct thread *thread, uint32_t which, uint32_t base);
+void arch_thread_report(const struct thread *thread, struct thread_state *state);
+/* Forgets a process's address space and I/O ports where the processor still has them. */
+void arch_process_forget(struct process *process);
+/* Lets the process's changed I/O bitmap take effect. */
+void arch_ports_changed(struct process *process);
+
+/* --- Time --- */
+
+uint64_t arch_clock(void);              /* monotonic ns */
+uint64_t arch_wall_offset(void);        /* wall clock minus monotonic */
+/* Asks for an interrupt at the time (or soon after); UINT64_MAX: none. */
+void arch_timer_set(uint64_t deadline);
+
+/* --- The board --- */
+
+/* Waits for an interrupt and handles it. */
+void arch_idle(void);
+void arch_crossings(uint64_t counts[GATE_COUNT]);
+_Noreturn void arch_stop(enum machine_action action, uint32_t status);
+_Noreturn void arch_halt(void);
+/* The end after a panic: halts, or tells an emulator that listens. */
+_Noreturn void arch_panic_stop(void);
+
+/* Console devices: channel numbers of enum console_channel. */
+/* Writes everything, waiting for the device. */
+void arch_console_write(uint32_t channel, const char *bytes, uint32_t size);
+/* Writes what the device takes now; if that is nothing, console_interrupt will tell of room. */
+uint32_t arch_console_send(uint32_t channel, const char *bytes, uint32_t size);
+bool arch_console_present(uint32_t channel);
+/* Takes a received byte, or -1. */
+int arch_console_take(uint32_t channel);
+/* Whether received bytes shall raise interrupts. */
+void arch_console_listen(uint32_t channel, bool on);
+
+#endif

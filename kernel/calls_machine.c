@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* System calls on I/O ports, the console, the log and the machine. */
+#include "arch.h"
+#include "console.h"
+#include "cpu.h"
+#include "error.h"
+#include "log.h"
+#include "memory.h"
+#include "process.h"
+#include "thread.h"
+#include "user_copy.h"
+
+#define PORTS 0x10000u
+#define PORTS_PER_PAGE (PAGE_SIZE * 8u)
+
+static struct resource *find_resource(handle_t handle)
+{
+    struct process *self = cpu()->current->process;
+    struct object *object = handle_find(&self->handles, handle, OBJECT_RESOURCE);
+
+    return object ? container_of(object, struct resource, object) : NULL;
+}
+
+/* Gives the process its bitmap, with every port closed. */
+static long make_bitmap(struct process *process)
+{
+    for (int i = 0; i < 2; i++) {
+        if (process->io_bitmap[i])
+            continue;
+        phys_t frame = quota_take(&process->quota, FRAME_LOW);
+        if (frame.address == PHYS_NONE.address)
+            return -ENOMEM;
+        process->io_bitmap[i] = arch_direct(frame);
+        memset(process->io_bitmap[i], 0xff, PAGE_SIZE);
+    }
+    return 0;
+}
+
+long sys_ports_request(handle_t resource, uint32_t first, uint32_t count)
+{
+    struct process *process = cpu()->current->process;
+    struct resource *authority = find_resource(resource);
+
+    if (!authority)
+        return -EBADF;
+    if (first >= PORTS || count == 0 || count > PORTS - first)
+        return -EINVAL;
+    if (first < authority->first_port ||
+        first + count > authority->first_port + authority->port_count)
+        return -EPERM;
+    long error = make_bitmap(process);
+    if (error)
+        return error;
+    /* nothing below fails */
+    for (uint32_t port = first; port < first + count; port++) {
+        uint8_t *page = process->io_bitmap[port / PORTS_PER_PAGE];
+        page[port % PORTS_PER_PAGE / 8] &= (uint8_t)~(1u << port % 8);
+    }
+    arch_ports_changed(process);
+    return 0;
+}
+
+/* 0 if the channel is there and the buffer could be. */
+static long check_console(uint32_t channel, struct user_ptr buffer, uint32_t size)
+{
+    if (channel >= CONSOLE_COUNT || !arch_console_present(channel))
+        return -ENODEV;
+    if (size > INT32_MAX)
+        return -EINVAL;
+    return user_range_ok(buffer, size) ? 0 : -EFAULT;
+}
+
+long sys_console_write(uint32_t channel, struct user_ptr buffer, uint32_t size)
+{
+    long error = check_console(channel, buffer, size);
+
+    return error || size == 0 ? error : console_write(channel, buffer, size);
+}
+
+long sys_console_read(uint32_t channel, struct user_ptr buffer, uint32_t size)
+{
+    long error = check_console(channel, buffer, size);
+
+    return error || size == 0 ? error : console_read(channel, buffer, size);
+}
+
+long sys_log_write(struct user_ptr text, uint32_t size)
+{
+    char line[LOG_LINE_MAX];
+
+    if (size > sizeof(line))
+        return -E2BIG;
+    long error = copy_from_user(line, text, size);
+    if (error)
+        return error;
+    log_user_line(line, size);
+    return 0;
+}
+
+long sys_log_read(uint32_t offset, struct user_ptr buffer, uint32_t size)
+{
+    char bytes[256];
+    long count = log_read(offset, bytes, size < sizeof(bytes) ? size : sizeof(bytes));
+
+    if (count <= 0)
+        return count;
+    long error = copy_to_user(buffer, bytes, (uint32_t)count);
+    return error ? error : count;
+}
+
+long sys_system_info(struct user_ptr info)
+{
+    struct system_info answer = {
+        .uptime = arch_clock(),
+        .frames_total = frame_total(),
+        .frames_free = frame_free(),
+        .log_start = log_start(),
+        .log_end = log_end(),
+        .processes = process_count(),
+        .threads = thread_count(),
+    };
+
+    arch_crossings(answer.crossings);
+    return copy_to_user(info, &answer, sizeof(answer));
+}
+
+long sys_machine_stop(handle_t resource, uint32_t action, uint32_t status)
+{
+    struct resource *authority = find_resource(resource);
+
+    if (!authority)
+        return -EBADF;
+    if (!authority->machine)
+        return -EPERM;
+    if (action != MACHINE_POWER_OFF && action != MACHINE_REBOOT)
+        return -EINVAL;
+    arch_stop(action, status);
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* System calls on handles, processes and threads. */
+#include "arch.h"
+#include "cpu.h"
+#include "deadline.h"
+#include "error.h"
+#include "process.h"
+#include "schedule.h"
+#include "thread.h"
+#include "user_copy.h"
+
+static struct process *self(void)
+{
+    return cpu()->current->process;
+}
+
+long sys_handle_close(handle_t handle)
+{
+    struct object *object = handle_take(&self()->handles, handle);
+
+    if (!object)
+        return -EBADF;
+    object_drop(object);
+    return 0;
+}
+
+long sys_handle_give(handle_t process, handle_t handle)
+{
+    struct process *target = process_find(process);
+    struct object *object = handle.value == HANDLE_SELF.value
+                                ? &self()->object
+                                : handle_find(&self()->handles, handle, OBJECT_ANY);
+
+    if (!target || !object)
+        return -EBADF;
+    if (target->end.reason)
+        return -ESRCH;
+    return handle_add(&target->handles, object);
+}
+
+long sys_process_create(uint32_t pages)
+{
+    if (pages < PROCESS_MIN_PAGES)
+        return -EINVAL;
+    struct process *process = process_create(self(), pages);
+    if (!process)
+        return -ENOMEM;
+    long result = handle_add(&self()->handles, &process->object);
+    object_drop(&process->object);
+    return result;
+}
+
+long sys_process_exit(uint32_t status)
+{
+    process_finish(self(), &(struct process_end){.reason = PROCESS_EXITED, .status = status});
+    return 0;
+}
+
+long sys_process_kill(handle_t process, uint32_t status)
+{
+    struct process *target = process_find(process);
+
+    if (!target)
+        return -EBADF;
+    process_finish(target, &(struct process_end){.reason = PROCESS_KILLED, .status = status});
+    return 0;
+}
+
+long sys_process_wait(handle_t process, struct user_ptr end, struct user_ptr deadline)
+{
+    struct process *target = process_find(process);
+    uint64_t until;
+
+    if (!target)
+        return -EBADF;
+    if (target == self())
+        return -EINVAL;
+    long error = deadline_read(deadline, &until);
+    if (error)
+        return error;
+    if (target->end.reason)
+        return copy_to_user(end, &target->end, sizeof(target->end));
+    if (!user_range_ok(end, sizeof(target->end)))
+        return -EFAULT;
+    if (deadline_passed(until))
+        return -ETIMEDOUT;
+    /* nothing below fails */
+    list_append(&target->waiters, &cpu()->current->queue);
+    deadline_block(until, -ETIMEDOUT);
+    return 0;
+}
+
+long sys_process_info(handle_t process, struct user_ptr info)
+{
+    struct process *target = process_find(process);
+
+    if (!target)
+        return -EBADF;
+    struct process_info answer = {
+        .pages_limit = target->quota.limit,
+        .pages_used = target->quota.used,
+        .threads = target->thread_count,
+        .handles = target->handles.used,
+        .regions = target->space.regions.count,
+        .ended = target->end.reason,
+    };
+    return copy_to_user(info, &answer, sizeof(answer));
+}
+
+long sys_thread_create(handle_t process, struct user_ptr start)
+{
+    struct process *target = process_find(process);
+    struct thread_start registers;
+
+    if (!target)
+        return -EBADF;
+    long error = copy_from_user(&registers, start, sizeof(registers));
+    if (error)
+        return error;
+    if (registers.flags & ~(THREAD_FS | THREAD_GS))
+        return -EINVAL;
+    if (target->end.reason)
+        return -ESRCH;
+    struct thread *thread = thread_create(target);
+    if (!thread)
+        return -ENOMEM;
+    long handle = handle_add(&self()->handles, &thread->object);
+    if (handle >= 0) {
+        arch_thread_init(thread, &registers);
+        thread_start(thread);
+    }
+    object_drop(&thread->object);
+    return handle;
+}
+
+/* Stores 0 at the word and wakes a waiter; what cannot be done is left out. */
+static void clear_and_wake(struct user_ptr word)
+{
+    static const uint32_t zero;
+
+    if (!user_null(word) && copy_to_user(word, &zero, sizeof(zero)) == 0)
+        (void)!sys_futex_wake(word, 1);
+}
+
+long sys_thread_exit(struct user_ptr word, uint32_t address, uint32_t size)
+{
+    struct thread *thread = cpu()->current;
+    struct process *process = thread->process;
+
+    if (size)
+        (void)!space_unmap(&process->space, address, size);
+    clear_and_wake(word);
+    thread_end(thread);
+    if (process->thread_count == 0)
+        process_finish(process, &(struct process_end){.reason = PROCESS_EXITED});
+    return 0;
+}
+
+long sys_thread_yield(void)
+{
+    schedule_yield();
+    return 0;
+}
+
+long sys_thread_base(uint32_t which, uint32_t base)
+{
+    if (which > 1)
+        return -EINVAL;
+    arch_thread_base(cpu()->current, which, base);
+    return 0;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What belongs to a processor. Everything per CPU stands here and is reached through cpu().
+ */
+#ifndef KERNEL_CPU_H
+#define KERNEL_CPU_H
+
+#include <stdint.h>
+
+#include "list.h"
+
+struct thread;
+
+/* cpu.work: what must be done before the kernel is left. */
+#define WORK_SCHEDULE (1u << 0)     /* another thread may have to run */
+#define WORK_REAP (1u << 1)         /* processes have ended */
+#define WORK_SINGLE_STEP (1u << 2)  /* the running thread crossed with TF set */
+#define WORK_READY (1u << 3)        /* a thread was added to the ready queue */
+
+struct cpu {
+    struct thread *current; /* [c] held: the running thread; its frame takes the next entry */
+    uint32_t work;          /* [c] WORK_… */
+    struct list ready;      /* [c] ready threads but the running one, longest waiting first */
+    bool slice_used;        /* [c] the running thread ran a whole slice */
+};
+
+extern struct cpu boot_cpu;
+
+static inline struct cpu *cpu(void)
+{
+    return &boot_cpu;
+}
+
+#endif

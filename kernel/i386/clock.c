@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Time. The PIT's channel 0 is the one-shot timer; channel 2 counts freely (Intel 8254 data sheet)
+ * and is what the TSC is measured with at boot. Without a TSC channel 2 itself is the clock: it wraps
+ * every 55 ms, so then the timer never waits longer than that.
+ */
+#include "arch.h"
+#include "i386.h"
+#include "log.h"
+#include "schedule.h"
+
+#define PIT_HZ 1193182u
+#define PIT_CHANNEL(n) (uint16_t)(0x40 + (n))
+#define PIT_COMMAND 0x43
+#define PIT_ONE_SHOT 0x30       /* channel 0, low then high byte, mode 0 */
+#define PIT_FREE_RUN 0xb4       /* channel 2, low then high byte, mode 2 */
+#define PIT_LATCH_2 0x80
+#define SPEAKER 0x61
+#define SPEAKER_GATE 0x01
+#define SPEAKER_SOUND 0x02
+
+#define NS_PER_SECOND 1000000000u
+#define CALIBRATE_TICKS (PIT_HZ / 500)  /* 2 ms */
+#define TIMER_MAX_NS 50000000u
+
+/* Monotonic ns = (ticks - base) * scale >> shift. */
+static struct {
+    bool running;
+    uint64_t base;
+    uint32_t scale, shift;
+} clock;
+
+static uint64_t pit_ticks;      /* of channel 2 since boot, where it is the clock */
+static uint16_t pit_last;
+static uint64_t armed = UINT64_MAX;
+static uint64_t wall_offset;
+
+static uint16_t pit_count(void)
+{
+    out8(PIT_COMMAND, PIT_LATCH_2);
+    uint16_t low = in8(PIT_CHANNEL(2));
+    return (uint16_t)(low | in8(PIT_CHANNEL(2)) << 8);
+}
+
+/* Ticks of channel 2, which counts down from 65536, since boot. */
+static uint64_t pit_read(void)
+{
+    uint16_t count = pit_count();
+
+    pit_ticks += (uint16_t)(pit_last - count);
+    pit_last = count;
+    return pit_ticks;
+}
+
+static uint64_t read_ticks(void)
+{
+    return cpu_features.tsc ? read_tsc() : pit_read();
+}
+
+/* value * factor >> shift, with the product 96 bits wide. */
+static uint64_t scale(uint64_t value, uint32_t factor, uint32_t shift)
+{
+    uint64_t low = (value & 0xffffffff) * factor;
+    uint64_t high = (value >> 32) * factor + (low >> 32);
+
+    return shift == 32 ? high : high << (32 - shift) | (low & 0xffffffff) >> shift;
+}
+
+/* The clock runs at `ticks` per `ns`: the finest scale that is one word. */
+static void set_scale(uint64_t ns, uint64_t ticks)
+{
+    clock.shift = 32;
+    while (clock.shift > 0 && (ns << clock.shift) / ticks > UINT32_MAX)
+        clock.shift--;
+    clock.scale = (uint32_t)((ns << clock.shift) / ticks);
+}
+
+/* Waits for the next change of the PIT's counter and reads the TSC right behind it. */
+static uint64_t tsc_at_tick(uint16_t *count)
+{
+    uint16_t before = pit_count();
+
+    while ((*count = pit_count()) == before)
+        continue;
+    return read_tsc();
+}
+
+static void calibrate(void)
+{
+    uint16_t start, now;
+    uint64_t first = tsc_at_tick(&start);
+    uint64_t last;
+
+    do
+        last = tsc_at_tick(&now);
+    while ((uint16_t)(start - now) < CALIBRATE_TICKS);
+    uint32_t ticks = (uint16_t)(start - now);
+    set_scale((uint64_t)ticks * NS_PER_SECOND / PIT_HZ, last - first);
+}
+
+void clock_init(void)
+{
+    out8(SPEAKER, (uint8_t)((in8(SPEAKER) & ~SPEAKER_SOUND) | SPEAKER_GATE));
+    out8(PIT_COMMAND, PIT_FREE_RUN);
+    out8(PIT_CHANNEL(2), 0);
+    out8(PIT_CHANNEL(2), 0);
+    out8(PIT_COMMAND, PIT_ONE_SHOT);    /* waits for a count: no interrupt until one is set */
+    pit_last = pit_count();
+    if (cpu_features.tsc)
+        calibrate();
+    else
+        set_scale(NS_PER_SECOND, PIT_HZ);
+    clock.base = read_ticks();
+    clock.running = true;
+    wall_offset = rtc_read();
+    pic_enable(IRQ_TIMER);
+    arch_timer_set(UINT64_MAX);
+}
+
+uint64_t arch_clock(void)
+{
+    return clock.running ? scale(read_ticks() - clock.base, clock.scale, clock.shift) : 0;
+}
+
+uint64_t arch_wall_offset(void)
+{
+    return wall_offset;
+}
+
+void arch_timer_set(uint64_t deadline)
+{
+    uint64_t now = arch_clock();
+    uint64_t latest = now + TIMER_MAX_NS;
+
+    if (deadline == UINT64_MAX && cpu_features.tsc)
+        return;
+    if (deadline > latest)
+        deadline = latest;
+    if (deadline >= armed)
+        return;
+    uint32_t wait = deadline > now ? (uint32_t)(deadline - now) : 0;
+    uint32_t count = (uint32_t)((uint64_t)wait * PIT_HZ / NS_PER_SECOND) + 1;
+    armed = deadline;
+    out8(PIT_COMMAND, PIT_ONE_SHOT);
+    out8(PIT_CHANNEL(0), (uint8_t)count);
+    out8(PIT_CHANNEL(0), (uint8_t)(count >> 8));
+}
+
+void clock_interrupt(void)
+{
+    armed = UINT64_MAX;
+    schedule_tick();
+}
+
+void clock_fill_threshold(struct threshold_page *page)
+{
+    page->clock_usable = cpu_features.tsc;
+    page->scale = clock.scale;
+    page->scale_shift = clock.shift;
+    page->base_tsc = clock.base;
+    page->base_ns = 0;
+    page->wall_offset = wall_offset;
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every way into the kernel, and out of it.
+ *
+ * main_task.tss.esp0 holds the end of the running thread's frame. The gates push the frame there;
+ * then the kernel's one stack is taken. User mode decides about every register and flag on entry:
+ * nothing is read or written through DS before it was checked, and the flags are cleaned (DF, NT, AC)
+ * before C runs.
+ *
+ *      frame end -> +-----------------------------+
+ *                   | ss esp eflags cs eip        |  the processor, or the stub in its place
+ *                   | error                       |  the processor, or 0, or the call's number
+ *                   | vector                      |  FRAME_… for a call
+ *                   | ebp edi esi ebx             |
+ *                   | edx ecx eax                 |  not by a call
+ *          frame -> +-----------------------------+
+ *                   | slack                       |  the flags' two words; a debug exception that
+ *                   +-----------------------------+  meets a stub (three words, debug_in_kernel)
+ */
+#include <limen/layout.h>
+
+#include "offsets.h"
+
+#define esp0 main_task + TASK_ESP0
+
+        .section .text.entry, "ax"
+        .globl  entry_start, entry_end
+        .globl  entry_int80, entry_sysenter, entry_syscall, entry_debug, trap_vectors
+        .globl  kernel_exit, debug_from_task
+entry_start:
+
+/*
+ * DS and ES must be flat, for the kernel and for the thread that is returned to. No two selectors
+ * that user mode can load have this sum but these (limen/layout.h). Uses ecx and edx.
+ */
+.macro  CHECK_SEGMENTS
+        movl    %ds, %ecx
+        movl    %es, %edx
+        addl    %ecx, %edx
+        cmpw    $(2 * SELECTOR_UDATA), %dx
+        jne     8f
+9:
+        .subsection 1
+8:      movl    $SELECTOR_UDATA, %ecx
+        movl    %ecx, %ds
+        movl    %ecx, %es
+        jmp     9b
+        .previous
+.endm
+
+/* The rest of a call's entry, from the vector on; leaves with the call's result in eax. */
+.macro  CROSS   kind, crossed
+        pushl   %eax                            /* error: the number */
+        pushl   $\kind
+        pushl   %ebp
+        pushl   %edi
+        pushl   %esi
+        pushl   %ebx
+        pushl   $FLAGS_CLEAN
+        popfl
+        CHECK_SEGMENTS
+        leal    -FRAME_EBX(%esp), %edx
+        movl    $kernel_stack_end, %esp
+        addl    $1, crossings + \crossed
+        adcl    $0, crossings + \crossed + 4
+        call    system_call                     /* (eax number, edx frame) */
+        cmpl    $0, boot_cpu + CPU_WORK
+        jne     leave_call
+.endm
+
+/* SYSENTER: ecx = user's esp, edx = user's eip; esp = &esp0; flags the user's but IF. */
+        .balign 16
+entry_sysenter:
+        movl    (%esp), %esp
+        pushl   $SELECTOR_UDATA
+        pushl   %ecx
+        pushfl
+        pushl   $SELECTOR_UCODE
+        pushl   %edx
+        CROSS   KIND_SYSENTER, CROSSED_SYSENTER
+        movl    esp0, %ecx
+        movl    FRAME_EIP - FRAME_SIZE(%ecx), %edx
+        movl    FRAME_ESP - FRAME_SIZE(%ecx), %ecx
+        sti                                     /* takes effect after sysexit */
+        sysexit
+
+/* int 0x80: the processor has pushed ss to eip. */
+        .balign 16
+entry_int80:
+        andl    $FLAGS_KEPT, FRAME_EFLAGS - FRAME_EIP(%esp)
+        CROSS   KIND_INT80, CROSSED_INT80
+        movl    esp0, %ecx
+        leal    FRAME_EIP - FRAME_SIZE(%ecx), %esp
+        iretl
+
+/* SYSCALL: ecx = user's eip, esp still the user's; flags the user's but IF. */
+        .balign 16
+entry_syscall:
+        movl    %esp, %edx
+        movl    %ss:esp0, %esp
+        pushl   $SELECTOR_UDATA
+        pushl   %edx
+        pushfl
+        pushl   $SELECTOR_UCODE
+        pushl   %ecx
+        CROSS   KIND_SYSCALL, CROSSED_SYSCALL
+        movl    esp0, %edx
+        movl    FRAME_EIP - FRAME_SIZE(%edx), %ecx
+        movl    FRAME_ESP - FRAME_SIZE(%edx), %esp
+        sysretl
+
+/* There is work to do before the thread, or another one, goes on. eax = the call's result. */
+leave_call:
+        movl    esp0, %ecx
+        movl    %eax, FRAME_EAX - FRAME_SIZE(%ecx)
+
+/* Out of the kernel to whichever thread goes on. */
+kernel_exit:
+        call    trap_leave                      /* eax = frame */
+        cmpl    $KIND_SYSENTER, FRAME_VECTOR(%eax)
+        jne     leave_by_iret
+        movl    FRAME_EBX(%eax), %ebx
+        movl    FRAME_ESI(%eax), %esi
+        movl    FRAME_EDI(%eax), %edi
+        movl    FRAME_EBP(%eax), %ebp
+        movl    FRAME_EIP(%eax), %edx
+        movl    FRAME_ESP(%eax), %ecx
+        movl    FRAME_EAX(%eax), %eax
+        sti
+        sysexit
+
+leave_by_iret:
+        movl    %eax, %esp
+        popl    %eax
+        popl    %ecx
+        popl    %edx
+        popl    %ebx
+        popl    %esi
+        popl    %edi
+        popl    %ebp
+        addl    $8, %esp
+        iretl
+
+/*
+ * Exceptions and interrupts: 48 stubs of 16 bytes, which push 0 where the processor pushes no error
+ * code. From user mode the frame is the thread's; from kernel mode it stands, without ss and esp, on
+ * the kernel's stack.
+ */
+        .balign 16
+trap_vectors:
+vector = 0
+        .rept   48
+        .balign 16
+        .if     (vector != 8) && (vector != 17) && (vector != 21) && ((vector < 10) || (vector > 14))
+        pushl   $0
+        .endif
+        pushl   $vector
+        jmp     trap
+vector = vector + 1
+        .endr
+
+        .balign 16
+trap:
+        pushl   %ebp
+        pushl   %edi
+        pushl   %esi
+        pushl   %ebx
+        pushl   %edx
+        pushl   %ecx
+        pushl   %eax
+        movl    %esp, %eax
+        testl   $3, FRAME_CS(%esp)
+        jz      trap_in_kernel
+        pushl   $FLAGS_CLEAN
+        popfl
+        CHECK_SEGMENTS
+        movl    $kernel_stack_end, %esp
+        call    trap_user                       /* (eax frame) */
+        jmp     kernel_exit
+
+trap_in_kernel:
+        pushl   $FLAGS_CLEAN
+        popfl
+        call    trap_kernel                     /* (eax frame) */
+        popl    %eax
+        popl    %ecx
+        popl    %edx
+        popl    %ebx
+        popl    %esi
+        popl    %edi
+        popl    %ebp
+        addl    $8, %esp
+        iretl
+
+/*
+ * Debug exceptions. In the kernel, one only comes from SYSENTER (or SYSCALL) with TF set, at the first
+ * instructions of a stub, on the tiny stack or in the frame's place: nothing is checked yet, so only
+ * SS is used. TF goes, and trap_leave gives it back to the thread.
+ */
+        .balign 16
+entry_debug:
+        testl   $3, 4(%esp)
+        jz      debug_in_kernel
+        pushl   $0
+        pushl   $1
+        jmp     trap
+debug_in_kernel:
+        cmpl    $entry_start, %ss:(%esp)
+        jb      1f
+        cmpl    $entry_end, %ss:(%esp)
+        jae     1f
+        andl    $~FLAG_TF, 8(%esp)
+        orl     $WORK_STEP, %ss:boot_cpu + CPU_WORK
+        iretl
+1:      pushl   $0
+        pushl   $1
+        jmp     trap
+
+/* Where the debug task lets a debug exception of user mode go on: as if through an interrupt gate. */
+debug_from_task:
+        pushl   $0
+        pushl   $1
+        jmp     trap
+entry_end:
+
+/* The kernel's one stack; the page below it is not mapped. */
+        .section .bss.page, "aw", @nobits
+        .balign 0x1000
+        .globl  kernel_stack_guard, kernel_stack_end
+kernel_stack_guard:
+        .skip   0x1000
+        .skip   0x2000
+kernel_stack_end:
+        .section .note.GNU-stack, "", @progbits

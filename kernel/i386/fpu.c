@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * FPU, MMX and SSE state, switched when it is used: CR0.TS is set whenever the registers belong to
+ * another thread than the running one. A thread's first use gives it fresh state, so nothing of
+ * another thread's is ever seen. FXSAVE where the processor has it, FNSAVE on older ones.
+ */
+#include "assert.h"
+#include "cpu.h"
+#include "i386.h"
+#include "memory.h"
+#include "process.h"
+
+#define MXCSR_DEFAULT 0x1f80u
+#define FXSAVE_FCW 0
+#define FXSAVE_MXCSR 24
+#define FCW_DEFAULT 0x037fu
+
+static struct thread *owner;    /* [c] whose state the registers hold, or NULL */
+static char initial[ARCH_FPU_SIZE] __attribute__((aligned(16)));
+
+static void allow(void)
+{
+    __asm__ volatile("clts");
+}
+
+static void forbid(void)
+{
+    write_cr0(read_cr0() | CR0_TS);
+}
+
+static void save(void *state)
+{
+    if (cpu_features.fxsr)
+        __asm__ volatile("fxsave (%0)" : : "r"(state) : "memory");
+    else
+        __asm__ volatile("fnsave (%0)\n\tfwait" : : "r"(state) : "memory");
+}
+
+/* AMD processors leave the last instruction's and operand's address alone in FXRSTOR where no
+ * exception is pending: a load of our own hides the previous thread's (AMD APM 2, 11.4.4). */
+static void restore(const void *state)
+{
+    static const float zero;
+
+    if (cpu_features.fxsr)
+        __asm__ volatile("fnclex\n\tffree %%st(7)\n\tflds %1\n\tfxrstor (%0)"
+                         :
+                         : "r"(state), "m"(zero)
+                         : "memory");
+    else
+        __asm__ volatile("frstor (%0)" : : "r"(state) : "memory");
+}
+
+void fpu_init(void)
+{
+    if (!cpu_features.fpu) {
+        write_cr0((read_cr0() | CR0_EM | CR0_NE) & ~CR0_MP);
+        return;
+    }
+    write_cr0((read_cr0() | CR0_MP | CR0_NE) & ~(CR0_EM | CR0_TS));
+    if (cpu_features.fxsr)
+        write_cr4(read_cr4() | CR4_OSFXSR | (cpu_features.sse ? CR4_OSXMMEXCPT : 0));
+    __asm__ volatile("fninit");
+    if (cpu_features.fxsr) {
+        const uint16_t fcw = FCW_DEFAULT;
+        const uint32_t mxcsr = MXCSR_DEFAULT;
+        memcpy(initial + FXSAVE_FCW, &fcw, sizeof(fcw));
+        memcpy(initial + FXSAVE_MXCSR, &mxcsr, sizeof(mxcsr));
+    } else {
+        save(initial);
+    }
+    forbid();
+}
+
+bool fpu_use(struct thread *thread)
+{
+    if (!thread->arch.fpu) {
+        thread->arch.fpu = slab_take(&thread->process->quota, SLAB_FPU);
+        if (!thread->arch.fpu)
+            return false;
+        memcpy(thread->arch.fpu, initial, sizeof(initial));
+    }
+    allow();
+    if (owner == thread)
+        return true;
+    if (owner)
+        save(owner->arch.fpu);
+    restore(thread->arch.fpu);
+    owner = thread;
+    return true;
+}
+
+void fpu_switch(struct thread *next)
+{
+    if (!owner)
+        return;
+    if (owner == next)
+        allow();
+    else if (!(read_cr0() & CR0_TS))
+        forbid();
+}
+
+void fpu_forget(struct thread *thread)
+{
+    if (owner == thread) {
+        owner = NULL;
+        if (cpu_features.fpu)
+            forbid();
+    }
+    if (thread->arch.fpu)
+        slab_give(&thread->process->quota, thread->arch.fpu);
+}

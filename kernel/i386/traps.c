@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Exceptions and interrupts. In user mode an exception is either resolved or the end of its process;
+ * in the kernel only copies across the user boundary may fault, and only the idle loop is
+ * interrupted: everything else is a bug.
+ */
+#include "arch.h"
+#include "assert.h"
+#include "console.h"
+#include "cpu.h"
+#include "error.h"
+#include "i386.h"
+#include "process.h"
+#include "schedule.h"
+
+#define PAGE_FAULT_WRITE (1u << 1)
+
+struct fixup {
+    uint32_t at, landing;
+};
+
+extern const struct fixup fixups_start[], fixups_end[];
+
+static void handle_irq(uint32_t irq)
+{
+    if (!pic_acknowledge(irq))
+        return;
+    if (irq == IRQ_TIMER)
+        clock_interrupt();
+    else
+        serial_interrupt(irq);
+}
+
+static bool is_irq(uint32_t vector)
+{
+    return vector >= VECTOR_IRQ && vector < VECTOR_IRQ_END;
+}
+
+/* The running thread can't go on: its process ends. */
+static void end_by_exception(const struct SystemCallFrame *frame, uint32_t reason,
+                             uint32_t address)
+{
+    struct thread *thread = cpu()->current;
+    struct process_end end = {
+        .reason = reason,
+        .vector = frame->vector,
+        .error_code = frame->error,
+        .address = address,
+    };
+
+    arch_thread_report(thread, &end.state);
+    process_finish(thread->process, &end);
+}
+
+static void on_page_fault(struct SystemCallFrame *frame)
+{
+    uint32_t address = read_cr2();
+
+    switch (space_fault(&cpu()->current->process->space, address,
+                        frame->error & PAGE_FAULT_WRITE)) {
+    case FAULT_RESOLVED:
+        break;
+    case FAULT_BAD_ADDRESS:
+        end_by_exception(frame, PROCESS_FAULTED, address);
+        break;
+    case FAULT_NO_MEMORY:
+        end_by_exception(frame, PROCESS_NO_MEMORY, address);
+        break;
+    }
+}
+
+__attribute__((regparm(1))) void trap_user(struct SystemCallFrame *frame)
+{
+    struct thread *thread = cpu()->current;
+
+    assert(frame == &thread->frame);
+    if (is_irq(frame->vector)) {
+        handle_irq(frame->vector - VECTOR_IRQ);
+    } else if (frame->vector == VECTOR_PAGE_FAULT) {
+        on_page_fault(frame);
+    } else if (frame->vector == VECTOR_NO_FPU && cpu_features.fpu) {
+        if (!fpu_use(thread))
+            end_by_exception(frame, PROCESS_NO_MEMORY, 0);
+    } else if (frame->vector != VECTOR_PROTECTION || !io_ports_show(thread->process)) {
+        end_by_exception(frame, PROCESS_FAULTED, 0);
+    }
+}
+
+/* A fault at an instruction that copies across the user boundary: the page is made present, or the
+ * copy ends with an error. */
+static bool fix_up(struct SystemCallFrame *frame)
+{
+    const struct fixup *fixup = fixups_start;
+    uint32_t address = read_cr2();
+
+    while (fixup < fixups_end && fixup->at != frame->eip)
+        fixup++;
+    if (fixup == fixups_end || frame->vector != VECTOR_PAGE_FAULT || address >= KERNEL_BASE)
+        return false;
+
+    enum fault_result result = space_fault(&cpu()->current->process->space, address,
+                                           frame->error & PAGE_FAULT_WRITE);
+    if (result != FAULT_RESOLVED) {
+        frame->eax = (uint32_t)(result == FAULT_NO_MEMORY ? -ENOMEM : -EFAULT);
+        frame->eip = fixup->landing;
+    }
+    return true;
+}
+
+__attribute__((regparm(1))) void trap_kernel(struct SystemCallFrame *frame)
+{
+    if (is_irq(frame->vector))
+        handle_irq(frame->vector - VECTOR_IRQ);
+    else if (!fix_up(frame))
+        panic("exception %u in the kernel at %08x, error %x, address %08x, caller's frame %08x",
+              frame->vector, frame->eip, frame->error, read_cr2(), frame->ebp);
+}
+
+/* Lets a thread that entered by SYSENTER or SYSCALL leave by IRET, with its own flags. */
+static void leave_by_iret(struct SystemCallFrame *frame)
+{
+    frame->vector = FRAME_INT80;
+    frame->eflags = (frame->eflags & EFLAGS_KEPT) | EFLAGS_IF;
+}
+
+struct SystemCallFrame *trap_leave(void)
+{
+    if (cpu()->work & WORK_SINGLE_STEP) {
+        struct SystemCallFrame *frame = &cpu()->current->frame;
+        cpu()->work &= ~WORK_SINGLE_STEP;
+        leave_by_iret(frame);
+        frame->eflags |= EFLAGS_TF;
+    }
+    schedule_leave();
+    struct SystemCallFrame *frame = &cpu()->current->frame;
+    if (frame->vector == FRAME_SYSCALL)
+        leave_by_iret(frame);
+    return frame;
+}
+
+void arch_idle(void)
+{
+    __asm__ volatile("sti\n\thlt\n\tcli" : : : "memory");
+}

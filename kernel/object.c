@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of objects: see object.h. */
+#include "object.h"
+
+#include "assert.h"
+#include "process.h"
+#include "thread.h"
+
+void object_init(struct object *object, enum object_type type)
+{
+    object->type = type;
+    object->refs = 1;
+}
+
+void object_hold(struct object *object)
+{
+    assert(object->refs > 0);
+    object->refs++;
+}
+
+void object_drop(struct object *object)
+{
+    assert(object->refs > 0);
+    if (--object->refs > 0)
+        return;
+    switch (object->type) {
+    case OBJECT_PROCESS:
+        process_destroy(container_of(object, struct process, object));
+        break;
+    case OBJECT_THREAD:
+        thread_destroy(container_of(object, struct thread, object));
+        break;
+    default:
+        /* Memory and resource objects are made at boot, and the kernel keeps a hold on them. */
+        panic("object of type %u dropped too often", object->type);
+    }
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of processes: see process.h. A process's first frame holds its structure and, behind it,
+ * the first slots of its handle table.
+ */
+#include "process.h"
+
+#include "arch.h"
+#include "assert.h"
+#include "cpu.h"
+#include "thread.h"
+
+#define SLOTS_OFFSET ((sizeof(struct process) + 15) & ~(size_t)15)
+
+static struct list finished = {&finished, &finished};   /* ended, not yet reaped */
+static struct list unheld = {&unheld, &unheld};         /* nobody holds them any more */
+static uint32_t count;
+
+uint32_t process_count(void)
+{
+    return count;
+}
+
+static bool futex_before(const struct tree_node *a, const struct tree_node *b)
+{
+    const struct thread *x = container_of(a, struct thread, futex_node);
+    const struct thread *y = container_of(b, struct thread, futex_node);
+
+    return x->futex_address != y->futex_address ? x->futex_address < y->futex_address
+                                                : x->futex_ticket < y->futex_ticket;
+}
+
+/* Takes the quota out of the parent's, and the first frame. */
+static struct process *take_home(struct process *parent, uint32_t pages)
+{
+    if (parent && !quota_charge(&parent->quota, pages))
+        return NULL;
+    phys_t frame = frame_take(FRAME_LOW);
+    if (frame.address != PHYS_NONE.address)
+        return arch_direct(frame);
+    if (parent)
+        quota_uncharge(&parent->quota, pages);
+    return NULL;
+}
+
+static void give_home(struct process *process)
+{
+    struct process *parent = process->parent;
+
+    if (parent)
+        quota_uncharge(&parent->quota, process->quota.limit);
+    frame_drop(arch_direct_phys(process));
+}
+
+struct process *process_create(struct process *parent, uint32_t pages)
+{
+    assert(pages >= PROCESS_MIN_PAGES);
+    struct process *process = take_home(parent, pages);
+    if (!process)
+        return NULL;
+
+    *process = (struct process){.parent = parent, .futexes = {.before = futex_before}};
+    quota_init(&process->quota, pages);
+    process->quota.used = 1;
+    if (space_init(&process->space, &process->quota)) {
+        give_home(process);
+        return NULL;
+    }
+    /* nothing below fails */
+    object_init(&process->object, OBJECT_PROCESS);
+    handle_table_init(&process->handles, &process->quota,
+                      (struct handle_slot *)((char *)process + SLOTS_OFFSET),
+                      (PAGE_SIZE - SLOTS_OFFSET) / sizeof(struct handle_slot));
+    list_init(&process->children);
+    list_init(&process->sibling);
+    list_init(&process->threads);
+    list_init(&process->waiters);
+    list_init(&process->work);
+    if (parent) {
+        object_hold(&parent->object);
+        list_append(&parent->children, &process->sibling);
+    }
+    count++;
+    return process;
+}
+
+void process_destroy(struct process *process)
+{
+    list_append(&unheld, &process->work);
+    cpu()->work |= WORK_REAP;
+}
+
+void process_finish(struct process *process, const struct process_end *end)
+{
+    if (process->end.reason)
+        return;
+    process->end = *end;
+    list_remove(&process->sibling);
+    object_hold(&process->object);
+    list_append(&finished, &process->work);
+    cpu()->work |= WORK_REAP;
+}
+
+static void give_io_bitmap(struct process *process)
+{
+    for (int i = 0; i < 2; i++) {
+        if (process->io_bitmap[i])
+            quota_give(&process->quota, arch_direct_phys(process->io_bitmap[i]));
+        process->io_bitmap[i] = NULL;
+    }
+}
+
+/* Takes from a process that ended everything but its memory. */
+static void reap_finished(struct process *process)
+{
+    static const struct process_end killed = {.reason = PROCESS_KILLED};
+
+    while (!list_empty(&process->threads))
+        thread_end(container_of(process->threads.next, struct thread, sibling));
+    while (!list_empty(&process->children))
+        process_finish(container_of(process->children.next, struct process, sibling), &killed);
+    while (!list_empty(&process->waiters))
+        thread_restart(container_of(process->waiters.next, struct thread, queue));
+    handle_table_destroy(&process->handles);
+    arch_process_forget(process);
+    give_io_bitmap(process);
+    object_drop(&process->object);
+}
+
+/* Frees what is left of a process that nobody holds. */
+static void reap_unheld(struct process *process)
+{
+    struct process *parent = process->parent;
+
+    list_remove(&process->sibling);
+    handle_table_destroy(&process->handles);
+    arch_process_forget(process);
+    give_io_bitmap(process);
+    space_destroy(&process->space);
+    assert(process->quota.used == 1);
+    give_home(process);
+    count--;
+    if (parent)
+        object_drop(&parent->object);
+}
+
+void process_reap(void)
+{
+    for (;;) {
+        if (!list_empty(&finished))
+            reap_finished(container_of(list_take(&finished), struct process, work));
+        else if (!list_empty(&unheld))
+            reap_unheld(container_of(list_take(&unheld), struct process, work));
+        else
+            break;
+    }
+}
+
+struct process *process_find(handle_t handle)
+{
+    struct process *self = cpu()->current->process;
+
+    if (handle.value == HANDLE_SELF.value)
+        return self;
+    struct object *object = handle_find(&self->handles, handle, OBJECT_PROCESS);
+    return object ? container_of(object, struct process, object) : NULL;
+}

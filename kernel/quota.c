@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Quotas, and slabs within them: see quota.h. A slab page begins with its header; its free objects
+ * are threaded through their first word. A page whose last object goes is given back at once, so
+ * that the count of free frames shows any leak.
+ */
+#include "quota.h"
+
+#include <limen/layout.h>
+
+#include "arch.h"
+#include "memory.h"
+#include "thread.h"
+
+struct slab {
+    struct list link;       /* in the quota's partial list, if it has room */
+    void *free;             /* first free object */
+    uint16_t used;
+    uint8_t size;           /* enum slab_size */
+} __attribute__((aligned(16)));
+
+#define ALIGN_16(n) (((n) + 15u) & ~15u)
+
+static const uint16_t object_size[SLAB_SIZES] = {
+    [SLAB_SMALL] = 64,
+    [SLAB_THREAD] = ALIGN_16(sizeof(struct thread)),
+    [SLAB_FPU] = ALIGN_16(ARCH_FPU_SIZE),
+};
+
+void quota_init(struct quota *quota, uint32_t limit)
+{
+    quota->limit = limit;
+    quota->used = 0;
+    for (int i = 0; i < SLAB_SIZES; i++)
+        list_init(&quota->partial[i]);
+}
+
+bool quota_charge(struct quota *quota, uint32_t frames)
+{
+    if (frames > quota->limit - quota->used)
+        return false;
+    quota->used += frames;
+    return true;
+}
+
+void quota_uncharge(struct quota *quota, uint32_t frames)
+{
+    assert(frames <= quota->used);
+    quota->used -= frames;
+}
+
+phys_t quota_take(struct quota *quota, enum frame_kind kind)
+{
+    if (!quota_charge(quota, 1))
+        return PHYS_NONE;
+    phys_t frame = frame_take(kind);
+    if (frame.address == PHYS_NONE.address)
+        quota_uncharge(quota, 1);
+    return frame;
+}
+
+void quota_give(struct quota *quota, phys_t frame)
+{
+    frame_drop(frame);
+    quota_uncharge(quota, 1);
+}
+
+static struct slab *slab_create(struct quota *quota, enum slab_size size)
+{
+    phys_t frame = quota_take(quota, FRAME_LOW);
+
+    if (frame.address == PHYS_NONE.address)
+        return NULL;
+    struct slab *slab = arch_direct(frame);
+    slab->free = NULL;
+    slab->used = 0;
+    slab->size = (uint8_t)size;
+
+    char *object = (char *)slab + sizeof(*slab);
+    char *end = (char *)slab + PAGE_SIZE;
+    for (; object + object_size[size] <= end; object += object_size[size]) {
+        *(void **)object = slab->free;
+        slab->free = object;
+    }
+    list_init(&slab->link);
+    list_append(&quota->partial[size], &slab->link);
+    return slab;
+}
+
+void *slab_take(struct quota *quota, enum slab_size size)
+{
+    struct list *partial = &quota->partial[size];
+    struct slab *slab = list_empty(partial) ? slab_create(quota, size)
+                                            : container_of(partial->next, struct slab, link);
+
+    if (!slab)
+        return NULL;
+    void *object = slab->free;
+    slab->free = *(void **)object;
+    slab->used++;
+    if (!slab->free)
+        list_remove(&slab->link);
+    memset(object, 0, object_size[size]);
+    return object;
+}
+
+void slab_give(struct quota *quota, void *object)
+{
+    struct slab *slab = (struct slab *)((uintptr_t)object & ~(uintptr_t)(PAGE_SIZE - 1));
+
+    assert(slab->used > 0);
+    if (!slab->free)
+        list_append(&quota->partial[slab->size], &slab->link);
+    *(void **)object = slab->free;
+    slab->free = object;
+    if (--slab->used == 0) {
+        list_remove(&slab->link);
+        quota_give(quota, arch_direct_phys(slab));
+    }
+}

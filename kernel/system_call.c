@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* The dispatcher of system_call.h, made from limen/syscalls.def. */
+#include "system_call.h"
+
+#include "assert.h"
+#include "error.h"
+
+typedef long handler(uint32_t number, struct SystemCallFrame *frame) __attribute__((regparm(2)));
+
+/* The frame's word n, in the order of the calling convention, as a value of a one-word type. */
+static inline uint32_t word(const struct SystemCallFrame *frame, int n)
+{
+    return n == 0 ? frame->ebx : n == 1 ? frame->esi : n == 2 ? frame->edi : frame->ebp;
+}
+
+#define ARG(type, n)                                                         \
+    ({                                                                       \
+        static_assert(sizeof(type) == sizeof(uint32_t), "one word");         \
+        ((union { uint32_t word; type value; }){.word = word(frame, n)}).value; \
+    })
+
+#define SYSCALL(nr, name, params, words, args)                                         \
+    static __attribute__((regparm(2))) long call_##name(uint32_t number,               \
+                                                        struct SystemCallFrame *frame) \
+    {                                                                                  \
+        return sys_##name args;                                                        \
+    }
+#include <limen/syscalls.def>
+#undef SYSCALL
+
+static handler *const table[] = {
+#define SYSCALL(nr, name, params, words, args) [nr] = call_##name,
+#include <limen/syscalls.def>
+#undef SYSCALL
+};
+
+__attribute__((regparm(2))) long system_call(uint32_t number, struct SystemCallFrame *frame)
+{
+    if (number < array_count(table))
+        return table[number](number, frame);
+    return -ENOSYS;
+}
+
+long sys_null(void)
+{
+    return 0;
+}

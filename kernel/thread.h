@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads. A thread has no kernel stack: what it is in user mode stands in `frame`, and what it
+ * waits for in the fields below. A thread that cannot go on leaves the kernel blocked; whoever ends
+ * the wait either writes the call's result into the frame (thread_wake) or lets the call be done
+ * again from its start when the thread next runs (thread_restart).
+ */
+#ifndef KERNEL_THREAD_H
+#define KERNEL_THREAD_H
+
+#include <stdint.h>
+
+#include "arch_thread.h"
+#include "list.h"
+#include "object.h"
+#include "system_call.h"
+#include "tree.h"
+
+enum thread_status {
+    THREAD_READY,   /* running, or in the ready queue */
+    THREAD_BLOCKED,
+    THREAD_ENDED,
+};
+
+struct process;
+
+struct thread {
+    struct object object;
+    uint32_t slack[16];             /* room under the frame: entry.S tells for what */
+    struct SystemCallFrame frame;   /* [c] pushed by the entry stubs */
+    struct arch_thread arch;        /* [c] segments and FPU state */
+
+    uint8_t state;                  /* [k] enum thread_status */
+    bool restart;                   /* [k] do the call in the frame again before going on */
+    bool timed;                     /* [k] in the queue of deadlines */
+    bool on_futex;                  /* [k] in the process's tree of futex waiters */
+    struct process *process;        /* [I] held */
+    struct list sibling;            /* [k] in process->threads, until it ends */
+    struct list queue;              /* [k] ready: in the ready queue; blocked: among waiters */
+
+    struct tree_node deadline_node; /* [k] if timed */
+    uint64_t deadline;              /* [k] if timed: monotonic ns */
+    long timeout_result;            /* [k] if timed: what the call answers then */
+
+    struct tree_node futex_node;    /* [k] if on_futex: ordered by address, then ticket */
+    uint32_t futex_address;
+    uint64_t futex_ticket;
+};
+
+/* Makes a thread, not yet ready, at the process's cost; NULL if there is no memory. The caller
+ * holds it. */
+[[nodiscard]] struct thread *thread_create(struct process *process);
+
+/* Object's end: frees a thread that has ended. */
+void thread_destroy(struct thread *thread);
+
+/* Takes the thread out of everything; it never runs again. The hold that makes it alive goes. */
+void thread_end(struct thread *thread);
+
+/* Makes a thread that was just created ready for the first time. */
+void thread_start(struct thread *thread);
+
+/* Takes the running thread off the processor when the kernel is left. */
+void thread_block(void);
+
+/* The same, with an end at a deadline, at which the call answers `result`. */
+void thread_block_until(uint64_t deadline, long result);
+
+/* Ends the wait of a blocked thread: its call answers `result`, or is done again. */
+void thread_wake(struct thread *thread, long result);
+void thread_restart(struct thread *thread);
+
+/* Wakes the threads whose deadline has come; the next deadline, or UINT64_MAX. */
+uint64_t thread_expire(uint64_t now);
+
+void thread_init(void);
+uint32_t thread_count(void);
+
+#endif

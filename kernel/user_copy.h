@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The only way from a user pointer to data. A user pointer is an allegation: the range is checked
+ * against the kernel's part of the address space without overflow, and a fault while copying is
+ * either resolved (a page not yet there) or ends the copy with -EFAULT. Read a structure once, and
+ * judge the copy.
+ */
+#ifndef KERNEL_USER_COPY_H
+#define KERNEL_USER_COPY_H
+
+#include <limen/layout.h>
+#include <limen/types.h>
+#include <stdbool.h>
+
+/* 0 or -EFAULT. `to` may have been written in part. */
+[[nodiscard]] long copy_from_user(void *to, struct user_ptr from, uint32_t size);
+
+/* 0 or -EFAULT. The user's memory may have been written in part. */
+[[nodiscard]] long copy_to_user(struct user_ptr to, const void *from, uint32_t size);
+
+/* Whether the range lies below the kernel, whatever is mapped there. */
+static inline bool user_range_ok(struct user_ptr pointer, uint32_t size)
+{
+    return size <= KERNEL_BASE && pointer.address <= KERNEL_BASE - size;
+}
+
+static inline bool user_null(struct user_ptr pointer)
+{
+    return pointer.address == 0;
+}
+
+static inline struct user_ptr user_add(struct user_ptr pointer, uint32_t offset)
+{
+    return (struct user_ptr){pointer.address + offset};
+}
+
+#endif
