@@ -17,7 +17,7 @@ from runner.console import Console
 from runner.machines import ARCHIVE, KERNEL, QEMU32, QEMU64, Machine, qemu_base
 
 PENTIUM3 = Machine("bench", QEMU32, "pentium3", memory=32)
-ATHLON = Machine("bench-athlon", QEMU64, "athlon", memory=32)
+ATHLON = Machine("bench-athlon", QEMU64, "athlon,+syscall", memory=32)
 
 INIT = "user/init"                      # below the build folder
 MEASURES = "user/bench/measures"

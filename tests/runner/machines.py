@@ -42,7 +42,7 @@ MACHINES = [
     Machine("athlon", QEMU32, "athlon"),
     Machine("qemu32", QEMU32, "qemu32"),
     Machine("max", QEMU32, "max"),
-    Machine("athlon-syscall", QEMU64, "athlon", "gate=syscall"),
+    Machine("athlon-syscall", QEMU64, "athlon,+syscall", "gate=syscall"),
     Machine("pentium3-int80", QEMU32, "pentium3", "gate=int80"),
     Machine("memory-3g", QEMU32, "pentium3", memory=3072, programs=("big-memory",),
             required=("big-memory",)),
