@@ -4,7 +4,7 @@
 # files, becomes the static ELF $(B)/user/{programs,tests}/NAME; user/init/ becomes
 # $(B)/user/init. They are ordinary programs of libc.a; symbols stay in, for fault reports.
 #
-# Defined here: USER_PROGRAMS, USER_TESTS, USER_INIT (what the boot archive takes),
+# Defined here: USER_INIT, USER_TESTS, USER_PROGRAMS (what the boot archive takes: tests too),
 # and $(call user_link,OUTPUT,OBJECTS) for whoever links one more program; USER_LINK, by
 # target, holds what only some of them need.
 
@@ -22,8 +22,8 @@ user_names = $(sort $(patsubst user/$(1)/%.c,%,$(wildcard user/$(1)/*.c)) \
 # A program's objects.
 user_objects = $(patsubst user/%,$(B)/user/objects/%.o,$(basename $(wildcard user/$(1).c user/$(1)/*.c user/$(1)/*.S)))
 
-USER_PROGRAMS := $(addprefix $(B)/user/programs/,$(call user_names,programs))
 USER_TESTS := $(addprefix $(B)/user/tests/,$(call user_names,tests))
+USER_PROGRAMS := $(addprefix $(B)/user/programs/,$(call user_names,programs)) $(USER_TESTS)
 
 define user_program
 USER_OBJECTS += $(call user_objects,$(1))
@@ -48,4 +48,4 @@ $(B)/user/objects/%.o: user/%.S $(SYSROOT)/include/limen.stamp
 -include $(USER_OBJECTS:.o=.d)
 
 .PHONY: user
-user: $(USER_INIT) $(USER_PROGRAMS) $(USER_TESTS)
+user: $(USER_INIT) $(USER_PROGRAMS)
