@@ -23,13 +23,16 @@
 #include <limen/syscalls.def>
 #undef SYSCALL
 
+#define ROW_TEXT(x) #x
+#define ROW_NUMBER(x) ROW_TEXT(x)
+
 __asm__(".set CODE, 0x10000000\n"
         ".set CODE_END, 0x10002000\n"
         ".set DATA, 0x20000000\n"
         ".set STACK, 0x2fffffc0\n"
         ".set STACK_LOW, 0x2fffe000\n"
-        ".set KERNEL, 0xc0000000\n"
-        ".set THRESHOLD, 0xbffff000\n"
+        ".set KERNEL, " ROW_NUMBER(KERNEL_BASE) "\n"
+        ".set THRESHOLD, " ROW_NUMBER(THRESHOLD_ADDRESS) "\n"
         ".macro pass\n"
         "movl $SYS_process_exit, %eax\n"
         "xorl %ebx, %ebx\n"
