@@ -15,15 +15,16 @@ MUSL_CFLAGS := $(ARCH_CFLAGS) -fno-omit-frame-pointer -g0 -w
 MUSL_REPLACED := __init_tls __set_thread_area __unmapself clone defsysinfo restore syscall_cp vfork
 MUSL_CRT := crt1.o crti.o crtn.o
 
+# The compiler's own headers, after musl's: stdatomic.h and the like.
+COMPILER_INCLUDE := $(shell $(CC) -print-file-name=include)
 USER_CFLAGS := $(ARCH_CFLAGS) -std=gnu2x -D_GNU_SOURCE -O2 -g1 -fno-omit-frame-pointer -fno-common \
   -fno-asynchronous-unwind-tables -Wall -Wextra -Werror -Wstrict-prototypes \
-  -Wmissing-prototypes -nostdinc -isystem $(SYSROOT)/include
+  -Wmissing-prototypes -nostdinc -isystem $(SYSROOT)/include -isystem $(COMPILER_INCLUDE)
 USER_LIBC := $(SYSROOT)/lib/libc.a $(SYSROOT)/include/limen.stamp
 
 SHIM_O := $(patsubst libc/%,$(B)/libc/%.o,$(basename $(sort $(wildcard libc/shim/*.[cS] \
   libc/native/*.[cS]))))
-SHIM_CFLAGS := $(filter-out -isystem $(SYSROOT)/include,$(USER_CFLAGS)) -ffreestanding \
-  -Ilibc/include -Iinclude -I$(B)/libc -isystem $(SYSROOT)/include
+SHIM_CFLAGS := -Ilibc/include -Iinclude -I$(B)/libc $(USER_CFLAGS) -ffreestanding
 
 # --- musl ---
 

@@ -72,6 +72,7 @@ struct shim_thread *shim_thread_create(void)
     if (area) {
         area->number = __atomic_add_fetch(&last_number, 1, __ATOMIC_RELAXED);
         area->clear_word = NULL;
+        area->robust_list = NULL;
         area->blocked = shim_self()->blocked;
         area->pending = 0;
     }
@@ -191,7 +192,19 @@ long shim_sched_yield(void)
 
 /* The list matters to other processes when this one dies holding a lock in memory shared with
  * them. No memory is shared between processes yet; musl itself walks it when a thread ends. */
-long shim_set_robust_list([[maybe_unused]] void *list, uint32_t size)
+long shim_set_robust_list(void *list, uint32_t size)
 {
-    return size == ROBUST_LIST_SIZE ? 0 : -EINVAL;
+    if (size != ROBUST_LIST_SIZE)
+        return -EINVAL;
+    shim_self()->robust_list = list;
+    return 0;
+}
+
+long shim_get_robust_list(int thread, void **list, uint32_t *size)
+{
+    if (thread != 0 && (uint32_t)thread != shim_self()->number)
+        return -EPERM;
+    *list = shim_self()->robust_list;
+    *size = ROBUST_LIST_SIZE;
+    return 0;
 }

@@ -34,6 +34,7 @@ struct shim_thread {
     uint32_t busy;              /* 1: a thread has it; the kernel stores 0 when that has ended */
     uint32_t number;            /* gettid */
     uint32_t *clear_word;       /* set to 0, and one waiter woken, when the thread exits */
+    void *robust_list;          /* kept for get_robust_list */
     uint64_t blocked;           /* signals held back; bit n-1 is signal n */
     uint64_t pending;           /* raised while blocked */
 };

@@ -52,7 +52,7 @@ static int check_arguments(int argc, char **argv)
 
 static int play(const char *role)
 {
-    volatile int zero = 0;
+    volatile int one = 1, zero = 0;
     char *volatile null = NULL;
     char *volatile text = (char *)(uintptr_t)exit_seven;
     if (!strcmp(role, "return 0"))
@@ -72,7 +72,7 @@ static int play(const char *role)
     if (!strcmp(role, "null read"))
         return *null;
     if (!strcmp(role, "division"))
-        return 1 / zero;
+        return one / zero;
     if (!strcmp(role, "write text"))
         *text = 0;
     if (!strcmp(role, "write constant"))
