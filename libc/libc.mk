@@ -2,23 +2,22 @@
 #
 # The C library and the native library: $(B)/sysroot/{include,lib}.
 #
-# musl is built as it comes, out of its tree. Then the eight members of its libc.a that hold
-# a literal `int $0x80` are taken out and the shim's own objects put in: the result is the
-# libc.a that every program of Limen is linked with. (Our objects are named shim-*.o and
-# limen-*.o in it: a member named like one of musl's would replace that one.)
+# musl is built as it comes, out of its tree. Then the eight members of its libc.a that
+# hold a literal `int $0x80` are taken out and the shim's own objects put in: the result
+# is the libc.a that every program of Limen is linked with. (Our objects are named
+# shim-*.o and limen-*.o in it: a member named like one of musl's would replace that one.)
 #
 # Defined here for user/: SYSROOT, USER_CFLAGS, USER_LIBC (what a program depends on).
 
 SYSROOT := $(B)/sysroot
-MUSL_SOURCE := $(B)/source/musl
-MUSL_CFLAGS := $(ARCH_CFLAGS) -fno-omit-frame-pointer -g0 -w
-MUSL_REPLACED := __init_tls __set_thread_area __unmapself clone defsysinfo restore syscall_cp vfork
-MUSL_CRT := crt1.o crti.o crtn.o
+include libc/musl.mk
+MUSL_REPLACED := __init_tls __set_thread_area __unmapself clone defsysinfo restore \
+  syscall_cp vfork
 
 # The compiler's own headers, after musl's: stdatomic.h and the like.
 COMPILER_INCLUDE := $(shell $(CC) -print-file-name=include)
-USER_CFLAGS := $(ARCH_CFLAGS) -std=gnu2x -D_GNU_SOURCE -O2 -g1 -fno-omit-frame-pointer -fno-common \
-  -fno-asynchronous-unwind-tables -Wall -Wextra -Werror -Wstrict-prototypes \
+USER_CFLAGS := $(ARCH_CFLAGS) -std=gnu2x -D_GNU_SOURCE -O2 -g1 -fno-omit-frame-pointer \
+  -fno-common -fno-asynchronous-unwind-tables -Wall -Wextra -Werror -Wstrict-prototypes \
   -Wmissing-prototypes -nostdinc -isystem $(SYSROOT)/include -isystem $(COMPILER_INCLUDE)
 USER_LIBC := $(SYSROOT)/lib/libc.a $(SYSROOT)/include/limen.stamp
 
@@ -26,33 +25,10 @@ SHIM_O := $(patsubst libc/%,$(B)/libc/%.o,$(basename $(sort $(wildcard libc/shim
   libc/native/*.[cS]))))
 SHIM_CFLAGS := -Ilibc/include -Iinclude -I$(B)/libc $(USER_CFLAGS) -ffreestanding
 
-# --- musl ---
-
-# The flags must be absolute: musl is configured in a folder of its own.
-$(B)/musl/config.mak: $(B)/source/musl.stamp libc/libc.mk
-	@mkdir -p $(@D)
-	cd $(@D) && env -u MAKEFLAGS CROSS_COMPILE= CC="$(CC)" CFLAGS="$(MUSL_CFLAGS)" \
-	  LIBCC="$(LIBGCC)" $(abspath $(MUSL_SOURCE))/configure --target=i386 --prefix= \
-	  --disable-shared --disable-wrapper >configure.out 2>&1 \
-	  || { cat configure.out; exit 1; }
-
-$(B)/musl/lib/libc.a: $(B)/musl/config.mak
-	+$(MAKE) -C $(B)/musl -s AR="$(AR)" RANLIB="$(RANLIB)" CROSS_COMPILE= \
-	  lib/libc.a $(MUSL_CRT:%=lib/%)
-	@touch $@
-
-$(SYSROOT)/musl.stamp: $(B)/musl/lib/libc.a
-	@mkdir -p $(SYSROOT)/lib
-	+$(MAKE) -C $(B)/musl -s DESTDIR=$(abspath $(SYSROOT)) install-headers
-	for name in m rt pthread crypt util xnet resolv dl; do \
-	  rm -f $(SYSROOT)/lib/lib$$name.a && $(AR) rc $(SYSROOT)/lib/lib$$name.a || exit 1; done
-	cp $(MUSL_CRT:%=$(B)/musl/lib/%) $(SYSROOT)/lib
-	@touch $@
-
 # --- The shim and the native library ---
 
-# musl's own file, but for its first line, which says that %gs cannot be used yet: it can, the
-# shim has set it. Its function is called by the shim's.
+# musl's own file, but for its first line, which says that %gs cannot be used yet: it can,
+# the shim has set it. Its function is called by the shim's.
 $(B)/libc/init_tls.c: $(B)/source/musl.stamp libc/libc.mk
 	@mkdir -p $(@D)
 	sed '1{/^#define SYSCALL_NO_TLS 1$$/d}' $(MUSL_SOURCE)/src/env/__init_tls.c >$@.new

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads the ustar format: headers of 512 bytes, each followed by its file's bytes in whole
- * blocks. Pure functions of the archive's bytes.
+ * Reads the ustar format: headers of 512 bytes, each followed by its file's bytes in
+ * whole blocks. Pure functions of the archive's bytes.
  */
 #include <limen/archive.h>
 
@@ -29,7 +29,8 @@ struct header {
 
 _Static_assert(sizeof(struct header) == BLOCK, "a header is one block");
 
-/* Digits to base eight up to a space, a 0 or the end; false: none, others, or too many. */
+/* Digits to base eight up to a space, a 0 or the end; false: none, others, or too
+ * many. */
 static bool parse_octal(const char *text, uint32_t length, uint32_t *value)
 {
     uint32_t at = 0;
@@ -56,7 +57,8 @@ static bool checksum_holds(const struct header *header)
         sum -= (uint8_t)header->checksum[i];
 
     uint32_t wanted;
-    return parse_octal(header->checksum, sizeof header->checksum, &wanted) && wanted == sum;
+    return parse_octal(header->checksum, sizeof header->checksum, &wanted)
+           && wanted == sum;
 }
 
 static void copy_name(const struct header *header, char name[ARCHIVE_NAME_MAX])

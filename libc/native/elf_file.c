@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Checks ELF programs: what elf_open lets through can be loaded without another look. Sums
- * are never formed before it is known that they do not wrap.
+ * Checks ELF programs: what elf_open lets through can be loaded without another look.
+ * Sums are never formed before it is known that they do not wrap.
  */
 #include <limen/elf_file.h>
 
@@ -14,7 +14,8 @@
 #define SECTIONS_MAX 1024u
 
 /* Whether the file has `count` records of `each` bytes from `offset` on. */
-static bool file_has(const struct elf_file *file, uint32_t offset, uint32_t count, uint32_t each)
+static bool file_has(const struct elf_file *file, uint32_t offset, uint32_t count,
+                     uint32_t each)
 {
     return offset <= file->size && count <= (file->size - offset) / each;
 }
@@ -136,13 +137,15 @@ const char *elf_open(struct elf_file *file, const uint8_t *bytes, uint32_t size)
 /* --- Symbols --- */
 
 /* Takes section `index` if it is of that kind and lies in the file. */
-static bool take_section(const struct elf_file *file, const Elf32_Ehdr *header, uint32_t index,
-                         uint32_t type, Elf32_Shdr *section)
+static bool take_section(const struct elf_file *file, const Elf32_Ehdr *header,
+                         uint32_t index, uint32_t type, Elf32_Shdr *section)
 {
     if (index >= header->e_shnum)
         return false;
-    memcpy(section, file->bytes + header->e_shoff + index * sizeof *section, sizeof *section);
-    return section->sh_type == type && file_has(file, section->sh_offset, section->sh_size, 1);
+    memcpy(section, file->bytes + header->e_shoff + index * sizeof *section,
+           sizeof *section);
+    return section->sh_type == type
+           && file_has(file, section->sh_offset, section->sh_size, 1);
 }
 
 /* A symbol's name, if it ends within the strings. */
@@ -173,7 +176,8 @@ static const char *search(const struct elf_file *file, const Elf32_Shdr *symbols
     *distance = UINT32_MAX;
     for (uint32_t i = 0; i < symbols->sh_size / sizeof(Elf32_Sym); i++) {
         Elf32_Sym symbol;
-        memcpy(&symbol, file->bytes + symbols->sh_offset + i * sizeof symbol, sizeof symbol);
+        memcpy(&symbol, file->bytes + symbols->sh_offset + i * sizeof symbol,
+               sizeof symbol);
         if (!covers(&symbol, address) || address - symbol.st_value >= *distance)
             continue;
         const char *name = symbol_name(file, strings, symbol.st_name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The choice of the gate: pure functions of what CPUID said and what the kernel opened, so
- * that the host's unit tests can ask them about every processor that there was.
+ * The choice of the gate: pure functions of what CPUID said and what the kernel opened,
+ * so that the host's unit tests can ask them about every processor that there was.
  */
 #include <limen/gate.h>
 
@@ -13,10 +13,11 @@
 #define INTEL_EDX 0x49656e69u
 #define INTEL_ECX 0x6c65746eu
 
-/* Family, model and stepping with their extensions, without the type (original, OverDrive). */
+/* Family, model and stepping with their extensions, without the type (original,
+ * OverDrive). */
 #define SIGNATURE_MASK 0x0fff0fffu
-/* Intel's first with SYSENTER: family 6, model 3, stepping 3. The Pentium Pro and the first
- * Pentium II claim SEP as well and lack it. */
+/* Intel's first with SYSENTER: family 6, model 3, stepping 3. The Pentium Pro and the
+ * first Pentium II claim SEP as well and lack it. */
 #define SIGNATURE_SYSENTER 0x633u
 
 static bool is_intel(const struct processor_facts *facts)
@@ -33,8 +34,8 @@ bool limen_has_sysenter(const struct processor_facts *facts)
 }
 
 /*
- * The kernel opens SYSCALL only where SYSENTER is missing or the boot option asks for it, so
- * where it is open it comes first.
+ * The kernel opens SYSCALL only where SYSENTER is missing or the boot option asks for it,
+ * so where it is open it comes first.
  */
 enum gate limen_gate_choose(const struct processor_facts *facts, uint32_t gates_open)
 {

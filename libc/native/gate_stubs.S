@@ -3,9 +3,10 @@
  * The three ways across the threshold, and the few instructions that C has no word for.
  *
  * A gate stub is called with the native convention (limen/syscalls.def): eax = number,
- * ebx, esi, edi, ebp = words; eax = result, ecx and edx lost. These are the only instructions
- * in libc.a that enter the kernel, and this is the only object with instructions that a 486
- * lacks: gate.c lets each run only where CPUID, or the kernel for rdtsc, says that it is there.
+ * ebx, esi, edi, ebp = words; eax = result, ecx and edx lost. These are the only
+ * instructions in libc.a that enter the kernel, and this is the only object with
+ * instructions that a 486 lacks: gate.c lets each run only where CPUID, or the kernel for
+ * rdtsc, says that it is there.
  */
     .text
 

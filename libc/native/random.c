@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random bytes, from the processor's generator or not at all, and the weaker seed that every
- * program gets.
+ * Random bytes, from the processor's generator or not at all, and the weaker seed that
+ * every program gets.
  */
 #include <limen/gate.h>
 
@@ -12,7 +12,8 @@
 #define CPUID_RDRAND (1u << 30)         /* leaf 1, ecx */
 #define RDRAND_TRIES 10                 /* what Intel's manual advises */
 
-/* Odd constants with bits in all places; multiplying by them spreads a number's low bits. */
+/* Odd constants with bits in all places; multiplying by them spreads a number's low
+ * bits. */
 #define SPREAD_1 0x9e3779b97f4a7c15ull
 #define SPREAD_2 0xbf58476d1ce4e5b9ull
 

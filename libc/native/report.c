@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Says how a program ended: in one line for people, as a status for shells, and, after a fault,
- * as a report on the kernel's log with registers and callers. The dead process's memory can
- * still be read, so the callers are found by its frame pointers, and their names in its file.
+ * Says how a program ended: in one line for people, as a status for shells, and, after a
+ * fault, as a report on the kernel's log with registers and callers. The dead process's
+ * memory can still be read, so the callers are found by its frame pointers, and their
+ * names in its file.
  */
 #include <limen/spawn.h>
 
@@ -60,7 +61,8 @@ int limen_exit_status(const struct process_end *end)
     case PROCESS_FAULTED:
         return SIGNAL_BASE + exception_of(end->vector)->signal;
     default:
-        return end->status > SIGNAL_BASE ? (int)(end->status & 0xff) : SIGNAL_BASE + SIGKILL;
+        return end->status > SIGNAL_BASE ? (int)(end->status & 0xff)
+                                         : SIGNAL_BASE + SIGKILL;
     }
 }
 
@@ -72,7 +74,8 @@ static const char *signal_name(int number)
         [SIGSEGV] = "SIGSEGV", [SIGPIPE] = "SIGPIPE", [SIGALRM] = "SIGALRM",
         [SIGTERM] = "SIGTERM",
     };
-    bool known = number > 0 && number < (int)(sizeof names / sizeof names[0]) && names[number];
+    bool known =
+        number > 0 && number < (int)(sizeof names / sizeof names[0]) && names[number];
     return known ? names[number] : "a signal";
 }
 
@@ -103,7 +106,8 @@ void limen_describe_end(const struct process_end *end, char *buffer, uint32_t si
                  status - SIGNAL_BASE);
         break;
     case PROCESS_NO_MEMORY:
-        snprintf(buffer, size, "out of memory (its quota has no page for 0x%08x)", end->address);
+        snprintf(buffer, size, "out of memory (its quota has no page for 0x%08x)",
+                 end->address);
         break;
     default:
         describe_fault(end, buffer, size);
@@ -122,8 +126,8 @@ static void log_line(const char *format, ...)
         limen_log_write(line, size < (int)sizeof line ? (uint32_t)size : sizeof line - 1);
 }
 
-/* One caller: its address, and the function it is in. A return address may be the first of
- * the next function, so the name is that of the byte before. */
+/* One caller: its address, and the function it is in. A return address may be the first
+ * of the next function, so the name is that of the byte before. */
 static void log_frame(const struct limen_child *child, uint32_t address, bool is_return)
 {
     uint32_t distance;
@@ -140,18 +144,21 @@ static void log_registers(const struct thread_state *state)
              state->edx);
     log_line("  esi %08x edi %08x ebp %08x esp %08x", state->esi, state->edi, state->ebp,
              state->esp);
-    log_line("  eip %08x eflags %08x cs %04x ss %04x ds %04x es %04x fs %04x gs %04x", state->eip,
-             state->eflags, state->cs, state->ss, state->ds, state->es, state->fs, state->gs);
+    log_line("  eip %08x eflags %08x cs %04x ss %04x ds %04x es %04x fs %04x gs %04x",
+             state->eip, state->eflags, state->cs, state->ss, state->ds, state->es,
+             state->fs, state->gs);
 }
 
-/* Follows the frame pointers: each points at the caller's, the return address above it. */
+/* Follows the frame pointers: each points at the caller's, the return address above
+ * it. */
 static void log_callers(const struct limen_child *child, const struct thread_state *state)
 {
     log_frame(child, state->eip, false);
     uint32_t frame = state->ebp;
     for (int i = 0; i < FRAMES_MAX; i++) {
         uint32_t pair[2];
-        if (frame == 0 || limen_memory_read(child->process, frame, pair, sizeof pair) != sizeof pair)
+        if (frame == 0
+            || limen_memory_read(child->process, frame, pair, sizeof pair) != sizeof pair)
             return;
         if (pair[1] == 0 || pair[0] == frame)
             return;

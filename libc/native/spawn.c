@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Starts programs: limen/spawn.h. A new process is empty; everything in it is put there from
- * outside: the segments, written while they are writable and protected afterwards, and a stack
- * with a guard page below and Linux's picture of arguments on top (spawn_stack.c). Only then
- * does its first thread begin.
+ * Starts programs: limen/spawn.h. A new process is empty; everything in it is put there
+ * from outside: the segments, written while they are writable and protected afterwards,
+ * and a stack with a guard page below and Linux's picture of arguments on top
+ * (spawn_stack.c). Only then does its first thread begin.
  */
 #include <limen/spawn.h>
 
@@ -57,25 +57,40 @@ static uint32_t default_quota(void)
     return left - left / 4;
 }
 
-static int load_segment(const struct limen_child *child, const struct elf_segment *segment)
+long spawn_write(handle_t process, uint32_t address, const void *bytes, uint32_t size)
+{
+    for (uint32_t done = 0; done < size;) {
+        long part = limen_memory_write(process, address + done,
+                                       (const char *)bytes + done, size - done);
+        if (part < 0)
+            return part;
+        done += (uint32_t)part;
+    }
+    return 0;
+}
+
+static int load_segment(const struct limen_child *child,
+                        const struct elf_segment *segment)
 {
     struct memory_map map = {
         .address = segment->address & ~PAGE_MASK,
-        .size = ((segment->address & PAGE_MASK) + segment->memory_size + PAGE_MASK) & ~PAGE_MASK,
+        .size = ((segment->address & PAGE_MASK) + segment->memory_size + PAGE_MASK)
+                & ~PAGE_MASK,
         .flags = MEMORY_READ | MEMORY_WRITE | MEMORY_FIXED,
     };
     long result = limen_memory_map(child->process, &map);
     if (result < 0)
         return (int)result;
     if (segment->file_size > 0) {
-        result = limen_memory_write(child->process, segment->address,
-                                    child->file.bytes + segment->offset, segment->file_size);
-        if (result != (long)segment->file_size)
-            return result < 0 ? (int)result : -ENOMEM;
+        result = spawn_write(child->process, segment->address,
+                             child->file.bytes + segment->offset, segment->file_size);
+        if (result < 0)
+            return (int)result;
     }
     if (segment->protection == (MEMORY_READ | MEMORY_WRITE))
         return 0;
-    return (int)limen_memory_protect(child->process, map.address, map.size, segment->protection);
+    return (int)limen_memory_protect(child->process, map.address, map.size,
+                                     segment->protection);
 }
 
 static int load(struct limen_child *child)
@@ -88,7 +103,8 @@ static int load(struct limen_child *child)
     return 0;
 }
 
-/* Maps the stack at the end of user memory, its lowest page a guard that nothing may touch. */
+/* Maps the stack at the end of user memory, its lowest page a guard that nothing may
+ * touch. */
 static int map_stack(struct limen_child *child, uint32_t size)
 {
     struct memory_map map = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Builds the picture of spawn_stack.h in a buffer that holds the child's topmost bytes, and
- * copies it over. Addresses are the child's: the buffer's end is USER_END there.
+ * Builds the picture of spawn_stack.h in a buffer that holds the child's topmost bytes,
+ * and copies it over. Addresses are the child's: the buffer's end is USER_END there.
  */
 #include "spawn_stack.h"
 
@@ -144,10 +144,10 @@ long spawn_stack_write(struct spawn_stack *stack, const struct limen_child *chil
 
     fill(&picture, stack, child->name, argv, envp);
     long address = (long)address_of(&picture, 0);
-    long written = limen_memory_write(child->process, (uint32_t)address, picture.bytes,
-                                      picture.size);
+    long error = spawn_write(child->process, (uint32_t)address, picture.bytes,
+                             picture.size);
     free(picture.bytes);
-    if (written != (long)picture.size)
-        return written < 0 ? written : -ENOMEM;
+    if (error < 0)
+        return error;
     return address;
 }

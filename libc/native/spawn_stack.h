@@ -25,8 +25,12 @@ void spawn_stack_init(struct spawn_stack *stack, const struct elf_file *file);
 /* Adds a pair to the auxiliary vector; beyond SPAWN_AUX_MAX it is left out. */
 void spawn_stack_aux(struct spawn_stack *stack, uint32_t key, uint32_t value);
 
-/* Writes it all to the end of the child's stack; the stack pointer, or a negative error. */
+/* Writes it all to the end of the child's stack; the stack pointer, or a negative
+ * error. */
 long spawn_stack_write(struct spawn_stack *stack, const struct limen_child *child,
                        char *const *argv, char *const *envp);
+
+/* Writes all of it into a process's memory; 0 or a negative error, with part of it written. */
+long spawn_write(handle_t process, uint32_t address, const void *bytes, uint32_t size);
 
 #endif

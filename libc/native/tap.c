@@ -30,7 +30,8 @@ static void write_line(const char *head, const char *format, va_list list)
 
     int more = vsnprintf(line + size, sizeof line - size - 1, format, list);
     if (more > 0)
-        size += (size_t)more < sizeof line - size - 1 ? (size_t)more : sizeof line - size - 2;
+        size +=
+            (size_t)more < sizeof line - size - 1 ? (size_t)more : sizeof line - size - 2;
     line[size++] = '\n';
 
     for (size_t at = 0; at < size;) {
@@ -98,7 +99,8 @@ bool tap_is(long long got, long long wanted, const char *format, ...)
     pthread_mutex_lock(&tap.lock);
     write_check(got == wanted, "", format, list);
     if (got != wanted)
-        note_locked("  got %lld (0x%llx), wanted %lld (0x%llx)", got, got, wanted, wanted);
+        note_locked("  got %lld (0x%llx), wanted %lld (0x%llx)", got, got, wanted,
+                    wanted);
     pthread_mutex_unlock(&tap.lock);
     va_end(list);
     return got == wanted;

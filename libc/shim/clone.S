@@ -59,7 +59,8 @@ __clone:
     hlt
     .size __clone, . - __clone
 
-/* void __unmapself(void *address, size_t size): unmaps the own stack and ends the thread. */
+/* void __unmapself(void *address, size_t size): unmaps the own stack and ends the
+ * thread. */
     .globl __unmapself
     .type __unmapself, @function
 __unmapself:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Descriptors 0 to 2: a terminal, or in STDIO_RAW mode three plain byte streams. There are no
- * other descriptors yet. In raw mode the input is stuffed (limen/abi.h): DLE DLE is a DLE byte,
- * DLE EOT is the end.
+ * Descriptors 0 to 2: a terminal, or in STDIO_RAW mode three plain byte streams. There
+ * are no other descriptors yet. In raw mode the input is stuffed (limen/abi.h): DLE DLE
+ * is a DLE byte, DLE EOT is the end.
  */
 #include "shim.h"
 
@@ -129,13 +129,15 @@ long shim_write(int file, const void *buffer, uint32_t size)
     return file != INPUT_FILE ? raw_write(file, buffer, size) : -EBADF;
 }
 
-/* Fills the first part that has room, no further: fewer bytes than asked are always right. */
+/* Fills the first part that has room, no further: fewer bytes than asked are always
+ * right. */
 long shim_readv(int file, const struct iovec *parts, int count)
 {
     int first = 0;
     while (first < count && parts[first].iov_len == 0)
         first++;
-    return first < count ? shim_read(file, parts[first].iov_base, parts[first].iov_len) : 0;
+    return first < count ? shim_read(file, parts[first].iov_base, parts[first].iov_len)
+                         : 0;
 }
 
 /* One part after the other, until one fails; what was done counts. */
@@ -165,8 +167,8 @@ static long window_size(struct winsize *size)
     return 0;
 }
 
-/* TCSETS and its kin: output is never held back, and input only for TCSETSF, which drops what
- * of a line is not read yet. */
+/* TCSETS and its kin: output is never held back, and input only for TCSETSF, which drops
+ * what of a line is not read yet. */
 static long change_settings(const struct terminal_settings *settings, bool flush)
 {
     shim_terminal.settings = *settings;

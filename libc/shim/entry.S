@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The way into the shim. musl calls through %gs:16 with the convention of Linux for the i386:
- * eax = number, arguments in ebx, ecx, edx, esi, edi, ebp; result in eax, every other register
- * kept. The shim changes to its own stack (thread.h) and calls shim_call with what it pushed:
+ * The way into the shim. musl calls through %gs:16 with the convention of Linux for the
+ * i386: eax = number, arguments in ebx, ecx, edx, esi, edi, ebp; result in eax, every
+ * other register kept. The shim changes to its own stack (thread.h) and calls shim_call
+ * with what it pushed:
  *
  *     esp -> eax ebx ecx edx esi edi ebp     struct linux_call, low to high
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linux's futex operations on native ones. Private and shared are the same within a process,
- * and no memory is shared between processes yet. Priority inheritance is not served,
- * nor what the native calls cannot do in one step (FUTEX_CMP_REQUEUE).
+ * Linux's futex operations on native ones. Private and shared are the same within a
+ * process, and no memory is shared between processes yet. Priority inheritance is not
+ * served, nor what the native calls cannot do in one step (FUTEX_CMP_REQUEUE).
  */
 #include "shim.h"
 
@@ -20,7 +20,8 @@
 /* The moment at which to give up; false: not a time. */
 static bool deadline_of(const struct time64 *time, bool absolute, uint64_t *deadline)
 {
-    if (time->seconds < 0 || time->nanoseconds < 0 || time->nanoseconds >= (int)NS_PER_SECOND)
+    if (time->seconds < 0 || time->nanoseconds < 0
+        || time->nanoseconds >= (int)NS_PER_SECOND)
         return false;
     uint64_t span = UINT64_MAX;
     if ((uint64_t)time->seconds < UINT64_MAX / NS_PER_SECOND)
@@ -30,7 +31,8 @@ static bool deadline_of(const struct time64 *time, bool absolute, uint64_t *dead
     return true;
 }
 
-static long wait(uint32_t *word, uint32_t value, const struct time64 *timeout, bool absolute)
+static long wait(uint32_t *word, uint32_t value, const struct time64 *timeout,
+                 bool absolute)
 {
     if (!timeout)
         return limen_futex_wait(word, value, NULL);
@@ -67,10 +69,11 @@ static bool takes_time(uint32_t operation)
     return plain == FUTEX_WAIT || plain == FUTEX_WAIT_BITSET;
 }
 
-long shim_futex_time64(uint32_t *word, uint32_t operation, uint32_t value, uint32_t timeout,
-                       uint32_t *target, uint32_t value3)
+long shim_futex_time64(uint32_t *word, uint32_t operation, uint32_t value,
+                       uint32_t timeout, uint32_t *target, uint32_t value3)
 {
-    const struct time64 *time = takes_time(operation) ? (const struct time64 *)timeout : NULL;
+    const struct time64 *time =
+        takes_time(operation) ? (const struct time64 *)timeout : NULL;
     return operate(word, operation, value, time, timeout, target, value3);
 }
 

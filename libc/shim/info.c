@@ -81,8 +81,8 @@ long shim_getegid32(void)
 
 /*
  * The processor's generator is the only source that the system can vouch for: a machine
- * without it has nothing unpredictable that a program could read (a counter of instructions is
- * none), so there the call is not served.
+ * without it has nothing unpredictable that a program could read (a counter of
+ * instructions is none), so there the call is not served.
  */
 long shim_getrandom(void *buffer, uint32_t size, uint32_t flags)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The shim's lock: a word that is 0 when free, 1 when held, 2 when held and somebody may wait.
+ * The shim's lock: a word that is 0 when free, 1 when held, 2 when held and somebody may
+ * wait.
  */
 #include "shim.h"
 

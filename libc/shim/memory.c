@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory. The heap that brk moves begins on the first page after the program's image; the rest
- * is the kernel's to place. Only anonymous mappings are served: there are no files yet.
+ * Memory. The heap that brk moves begins on the first page after the program's image; the
+ * rest is the kernel's to place. Only anonymous mappings are served: there are no files
+ * yet.
  */
 #include "shim.h"
 
@@ -80,7 +81,8 @@ long shim_mmap2(uint32_t address, uint32_t size, uint32_t protection, uint32_t f
     struct memory_map map = {
         .address = address & ~PAGE_MASK,
         .size = whole_pages(size),
-        .flags = native_protection(protection) | (fixed ? MEMORY_FIXED | MEMORY_REPLACE : 0),
+        .flags =
+            native_protection(protection) | (fixed ? MEMORY_FIXED | MEMORY_REPLACE : 0),
     };
     long error = limen_memory_map(HANDLE_SELF, &map);
     return error < 0 ? error : (long)map.address;
@@ -133,7 +135,8 @@ long shim_mremap(uint32_t address, uint32_t size, uint32_t new_size, uint32_t fl
     if (!new_pages || new_pages > old_pages)
         return -ENOMEM;
     if (new_pages < old_pages) {
-        long error = limen_memory_unmap(HANDLE_SELF, address + new_pages, old_pages - new_pages);
+        long error =
+            limen_memory_unmap(HANDLE_SELF, address + new_pages, old_pages - new_pages);
         if (error < 0)
             return error;
     }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The shim: Linux's system calls for musl, answered in user space by native ones. One function a
- * call, named in calls.def. They run on the shim's stack of their thread (thread.h), use no
- * floating point, no errno and nothing of musl's that would make a Linux call again.
+ * The shim: Linux's system calls for musl, answered in user space by native ones. One
+ * function a call, named in calls.def. They run on the shim's stack of their thread
+ * (thread.h), use no floating point, no errno and nothing of musl's that would make a
+ * Linux call again.
  */
 #ifndef SHIM_H
 #define SHIM_H
@@ -56,7 +57,8 @@ struct sysinfo;
 #include "calls.def"
 #undef CALL
 
-/* Not a Linux call: unmaps a range, in which the caller's stack may lie, and ends the thread. */
+/* Not a Linux call: unmaps a range, in which the caller's stack may lie, and ends the
+ * thread. */
 long shim_unmap_exit(uint32_t address, uint32_t size);
 
 /* --- Within the shim --- */
@@ -65,7 +67,7 @@ long shim_unmap_exit(uint32_t address, uint32_t size);
 long shim_call(struct linux_call *call);
 
 /* start.c */
-const char *shim_environment(const char *name);         /* an environment variable, or null */
+const char *shim_environment(const char *name);     /* a variable of it, or null */
 uint32_t shim_auxiliary(uint32_t key, uint32_t otherwise);
 
 /* trace.c */
@@ -87,7 +89,8 @@ _Noreturn void shim_die(int number);
 void shim_console_init(void);
 void shim_error_line(const char *text, uint32_t size);  /* to standard error's channel */
 
-/* lock.c: a lock for the shim's own data, held for moments only or while a terminal waits. */
+/* lock.c: a lock for the shim's own data, held for moments only or while a terminal
+ * waits. */
 struct shim_lock {
     uint32_t word;              /* 0 free, 1 held, 2 held and waited for */
 };

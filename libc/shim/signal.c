@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signals, as far as a program can do to itself what they do by default: end it, or nothing.
- * Actions and masks are kept as they are given. No handler runs yet: to raise a signal that has
- * one answers -ENOSYS rather than success, and so does a signal to anybody else. A process that a
- * signal ends is PROCESS_KILLED with status 128 + the signal's number.
+ * Signals, as far as a program can do to itself what they do by default: end it, or
+ * nothing. Actions and masks are kept as they are given. No handler runs yet: to raise a
+ * signal that has one answers -ENOSYS rather than success, and so does a signal to
+ * anybody else. A process that a signal ends is PROCESS_KILLED with status 128 + the
+ * signal's number.
  */
 #include "shim.h"
 
@@ -15,10 +16,12 @@
 #define SIGNAL_BIT(number) (1ull << ((number) - 1))
 
 #define UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
-#define IGNORED_BY_DEFAULT \
-    (SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH) | SIGNAL_BIT(SIGCONT))
-#define STOPPING \
-    (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
+#define IGNORED_BY_DEFAULT                                           \
+    (SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH) \
+     | SIGNAL_BIT(SIGCONT))
+#define STOPPING                                                     \
+    (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) \
+     | SIGNAL_BIT(SIGTTOU))
 
 #define HANDLER_DEFAULT 0u      /* SIG_DFL, SIG_IGN as numbers */
 #define HANDLER_IGNORE 1u
@@ -67,8 +70,8 @@ long shim_raise(int number)
     shim_die(number);
 }
 
-/* What was raised while blocked and is blocked no more. An action may have become a handler
- * meanwhile: then the signal stays pending. */
+/* What was raised while blocked and is blocked no more. An action may have become a
+ * handler meanwhile: then the signal stays pending. */
 static void raise_pending(struct shim_thread *self)
 {
     for (int number = 1; number <= SIGNAL_COUNT; number++) {

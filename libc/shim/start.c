@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How the shim comes to life. musl's start-up calls __init_tls before it makes its first Linux
- * call: the shim's stands in its place, chooses the gate, gives the first thread its area (%fs)
- * and a dummy thread descriptor (%gs), whose word 4 is the shim's entry, and goes on to musl's.
- * __set_thread_area stands in place of musl's, too.
+ * How the shim comes to life. musl's start-up calls __init_tls before it makes its first
+ * Linux call: the shim's stands in its place, chooses the gate, gives the first thread
+ * its area (%fs) and a dummy thread descriptor (%gs), whose word 4 is the shim's entry,
+ * and goes on to musl's. __set_thread_area stands in place of musl's, too.
  */
 #include "shim.h"
 
@@ -11,7 +11,7 @@
 
 #include <limen/gate.h>
 
-#define DESCRIPTOR_SYSINFO 4            /* the word of a thread descriptor that %gs:16 names */
+#define DESCRIPTOR_SYSINFO 4            /* the word of a descriptor at %gs:16 */
 
 extern char **__environ;
 void shim_entry(void);
@@ -68,7 +68,8 @@ void __init_tls(size_t *aux)
     musl_init_tls(aux);
 }
 
-/* musl makes a Linux call before it fills in the descriptor, so the entry is stored at once. */
+/* musl makes a Linux call before it fills in the descriptor, so the entry is stored at
+ * once. */
 int __set_thread_area(void *descriptor)
 {
     ((uint32_t *)descriptor)[DESCRIPTOR_SYSINFO] = (uint32_t)shim_entry;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The line discipline. Keys are taken from the console one by one and never beyond the end of
- * the line, so that what was typed ahead is left for whoever reads next, this program or
- * another. Output is put together in small pieces on the stack.
+ * The line discipline. Keys are taken from the console one by one and never beyond the
+ * end of the line, so that what was typed ahead is left for whoever reads next, this
+ * program or another. Output is put together in small pieces on the stack.
  */
 #include "terminal.h"
 
@@ -81,7 +81,8 @@ static bool shows_as_control(const struct terminal *terminal, uint8_t key)
 
 static void echo(struct terminal *terminal, uint8_t key)
 {
-    if (!(terminal->settings.local & ECHO) && !(key == '\n' && terminal->settings.local & ECHONL))
+    if (!(terminal->settings.local & ECHO)
+        && !(key == '\n' && terminal->settings.local & ECHONL))
         return;
     uint8_t caret[2] = {'^', key ^ 0x40};
     if (shows_as_control(terminal, key))
@@ -132,7 +133,8 @@ static void erase_word(struct terminal *terminal)
         erase(terminal);
 }
 
-/* Adds a key to the line; one that finds no room rings the bell, but a line can always end. */
+/* Adds a key to the line; one that finds no room rings the bell, but a line can always
+ * end. */
 static void add(struct terminal *terminal, uint8_t key)
 {
     static const uint8_t bell = '\a';
@@ -173,12 +175,13 @@ static bool is_key(const struct terminal *terminal, int which, uint8_t key)
 /* ^C and ^\: the signal, if nobody ignores it, or else the line is thrown away. */
 static bool signal_key(struct terminal *terminal, uint8_t key)
 {
-    int number = is_key(terminal, VINTR, key) ? SIGINT : is_key(terminal, VQUIT, key) ? SIGQUIT : 0;
-    if (!number || !(terminal->settings.local & ISIG))
+    bool interrupt = is_key(terminal, VINTR, key);
+    bool quit = is_key(terminal, VQUIT, key);
+    if (!(terminal->settings.local & ISIG) || !(interrupt || quit))
         return false;
     echo(terminal, key);
     echo(terminal, '\n');
-    shim_raise(number);
+    shim_raise(interrupt ? SIGINT : SIGQUIT);
     terminal->end = 0;
     return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The terminal that descriptors 0 to 2 are in STDIO_TERMINAL mode: one console channel, with
- * Linux's line discipline done here, in the process that reads.
+ * The terminal that descriptors 0 to 2 are in STDIO_TERMINAL mode: one console channel,
+ * with Linux's line discipline done here, in the process that reads.
  */
 #ifndef SHIM_TERMINAL_H
 #define SHIM_TERMINAL_H

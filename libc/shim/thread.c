@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads and the end of the process. The kernel knows no numbers for threads: the shim counts
- * them, from the process's own number on.
+ * Threads and the end of the process. The kernel knows no numbers for threads: the shim
+ * counts them, from the process's own number on.
  *
- * A thread's area (thread.h) is taken by whoever turns its `busy` from 0 to 1, and given back by
- * the kernel, which stores 0 there once the thread has left it for ever. Areas stay mapped for
- * the next thread.
+ * A thread's area (thread.h) is taken by whoever turns its `busy` from 0 to 1, and given
+ * back by the kernel, which stores 0 there once the thread has left it for ever. Areas
+ * stay mapped for the next thread.
  */
 #include "shim.h"
 
@@ -58,8 +58,8 @@ static struct shim_thread *make_area(void)
     area->self = area;
     area->busy = 1;
     area->next = __atomic_load_n(&areas, __ATOMIC_RELAXED);
-    while (!__atomic_compare_exchange_n(&areas, &area->next, area, false, __ATOMIC_RELEASE,
-                                        __ATOMIC_RELAXED))
+    while (!__atomic_compare_exchange_n(&areas, &area->next, area, false,
+                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED))
         ;
     return area;
 }
@@ -80,9 +80,9 @@ struct shim_thread *shim_thread_create(void)
 }
 
 /*
- * The new thread leaves the shim as its maker does, from a copy of the maker's registers, but
- * with its own stack and 0 as the result. Where the maker returns to is written below that
- * stack for it.
+ * The new thread leaves the shim as its maker does, from a copy of the maker's registers,
+ * but with its own stack and 0 as the result. Where the maker returns to is written below
+ * that stack for it.
  */
 static struct linux_call *prepare_first_return(struct shim_thread *area, uint32_t stack)
 {
@@ -96,7 +96,8 @@ static struct linux_call *prepare_first_return(struct shim_thread *area, uint32_
     return frame;
 }
 
-/* Makes threads only: a process of its own (fork, vfork, posix_spawn) is not served yet. */
+/* Makes threads only: a process of its own (fork, vfork, posix_spawn) is not served
+ * yet. */
 long shim_clone(uint32_t flags, uint32_t stack, uint32_t *parent_word,
                 const struct user_desc *tls, uint32_t *child_word)
 {
@@ -133,8 +134,8 @@ long shim_clone(uint32_t flags, uint32_t stack, uint32_t *parent_word,
 }
 
 /*
- * Ends the thread. It runs on the shim's stack and never touches the caller's again, so whoever
- * waits for the clear word may unmap that one at once.
+ * Ends the thread. It runs on the shim's stack and never touches the caller's again, so
+ * whoever waits for the clear word may unmap that one at once.
  */
 _Noreturn static void leave(uint32_t address, uint32_t size)
 {
@@ -190,8 +191,9 @@ long shim_sched_yield(void)
     return limen_thread_yield();
 }
 
-/* The list matters to other processes when this one dies holding a lock in memory shared with
- * them. No memory is shared between processes yet; musl itself walks it when a thread ends. */
+/* The list matters to other processes when this one dies holding a lock in memory shared
+ * with them. No memory is shared between processes yet; musl itself walks it when a
+ * thread ends. */
 long shim_set_robust_list(void *list, uint32_t size)
 {
     if (size != ROBUST_LIST_SIZE)

@@ -2,8 +2,9 @@
 /*
  * The shim's area of one thread, which %fs names. Shared by C and assembly.
  *
- * The shim runs on a stack of its own, because a caller's may have a few dozen bytes left. The
- * structure stands at the end of that stack, so that its address is where the stack begins:
+ * The shim runs on a stack of its own, because a caller's may have a few dozen bytes
+ * left. The structure stands at the end of that stack, so that its address is where the
+ * stack begins:
  *
  *     low   guard page | the shim's stack, grows down … | struct shim_thread   high
  */
@@ -31,7 +32,7 @@ struct shim_thread {
     struct shim_thread *self;   /* [I] also the top of the shim's stack */
     uint32_t user_esp;          /* the caller's, at its return address, during a call */
     struct shim_thread *next;   /* [I] in the list of all areas, which are never freed */
-    uint32_t busy;              /* 1: a thread has it; the kernel stores 0 when that has ended */
+    uint32_t busy;              /* a thread has it; 0 by the kernel at its end */
     uint32_t number;            /* gettid */
     uint32_t *clear_word;       /* set to 0, and one waiter woken, when the thread exits */
     void *robust_list;          /* kept for get_robust_list */
@@ -40,7 +41,8 @@ struct shim_thread {
 };
 
 static_assert(offsetof(struct shim_thread, self) == THREAD_SELF, "known to entry.S");
-static_assert(offsetof(struct shim_thread, user_esp) == THREAD_USER_ESP, "known to entry.S");
+static_assert(offsetof(struct shim_thread, user_esp) == THREAD_USER_ESP,
+              "known to entry.S");
 
 static inline struct shim_thread *shim_self(void)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Clocks and sleep. Where the kernel says that the time stamp counter serves, the time comes
- * out of the threshold page without a crossing; else from the kernel. Everything inside is
- * nanoseconds in 64 bits; Linux's forms are made at the edges.
+ * Clocks and sleep. Where the kernel says that the time stamp counter serves, the time
+ * comes out of the threshold page without a crossing; else from the kernel. Everything
+ * inside is nanoseconds in 64 bits; Linux's forms are made at the edges.
  */
 #include "shim.h"
 

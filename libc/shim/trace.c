@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * LIMEN_TRACE=1: every Linux call by name, with its arguments and its result, a line each, on
- * standard error's channel. A line is put together on the stack and written by one call.
+ * LIMEN_TRACE=1: every Linux call by name, with its arguments and its result, a line
+ * each, on standard error's channel. A line is put together on the stack and written by
+ * one call.
  */
 #include "shim.h"
 
@@ -9,7 +10,7 @@
 #include <sys/syscall.h>
 
 #define TRACE_LINE 200
-#define SMALL 4096              /* numbers below it in decimal, others are likely addresses */
+#define SMALL 4096              /* below it decimal; others are likely addresses */
 
 bool shim_traced;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where the kernel starts init: eax = the boot information, esp = the top of a stack with
- * nothing on it. Makes room for the picture of arguments that a C library looks for there, has
- * start.c draw it, and goes on to the library's own _start.
+ * nothing on it. Makes room for the picture of arguments that a C library looks for
+ * there, has start.c draw it, and goes on to the library's own _start.
  *
  *     esp -> boot information, picture | the picture … | top
  */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Init: the first program. It is told by the kernel's command line, behind ` -- `, what to do:
+ * Init: the first program. It is told by the kernel's command line, behind ` -- `, what
+ * to do:
  *
  *     boot         run all tests, then the prompt
  *     test NAME…   run all tests, or those named, and power off: 0 if all passed, else 1
- *     run          run the archive's run/program with the arguments in run/argv, and power off
+ *     run          run what run/ in the archive describes (run.c), and power off
  *     (nothing)    the prompt
  *
  * Nothing that a program or a command line does may end it.
@@ -26,9 +27,9 @@ extern const struct boot_info *init_boot;
 /* main.c: stops the machine. Does not return, unless the machine cannot be stopped. */
 void machine_end(uint32_t action, uint32_t status);
 
-/* split.c: splits a line into words, in place. '…' takes everything as it is, "…" all but \" and
- * \\, a \ the next character as it is. Answers the number of words, at most WORDS_MAX, with a null
- * behind them, or -1 with *problem set. */
+/* split.c: splits a line into words, in place. '…' takes everything as it is, "…" all but
+ * \" and \\, a \ the next character as it is. Answers the number of words, at most
+ * WORDS_MAX, with a null behind them, or -1 with *problem set. */
 int split_line(char *line, char *words[WORDS_MAX + 1], const char **problem);
 
 /* tests.c: runs the tests named, or all; true: every one passed. */

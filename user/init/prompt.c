@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The prompt: runs programs of the boot archive by name, and does a few things itself. A line is
+ * The prompt: runs programs of the boot archive by name, and does a few things itself. A
+ * line is
  *
  *     [NAME=value …] program [argument …]
  *
- * with the quoting of split.c. A name without a `/` is looked for in programs/ and tests/.
+ * with the quoting of split.c. A name without a `/` is looked for in programs/ and
+ * tests/.
  */
 #include "init.h"
 
@@ -79,8 +81,8 @@ static void do_help(void)
 {
     for (size_t i = 0; i < BUILTIN_COUNT; i++)
         printf("%-10s %s\n", builtins[i].name, builtins[i].help);
-    printf("Everything else is a program of the boot archive: NAME [argument …], with variables\n"
-           "before it: LIMEN_TRACE=1 hello. `ls` shows programs/ and tests/.\n");
+    printf("Everything else is a program of the boot archive: NAME [argument …], with\n"
+           "variables before it: LIMEN_TRACE=1 hello. `ls` shows programs/ and tests/.\n");
 }
 
 static const struct builtin *find_builtin(const char *name)
@@ -116,7 +118,8 @@ static bool find_program(const char *name, char path[ARCHIVE_NAME_MAX])
 /* Whether a word sets a variable: NAME=… */
 static bool is_assignment(const char *word)
 {
-    size_t length = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
+    size_t length =
+        strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
     return length > 0 && word[length] == '=' && (word[0] < '0' || word[0] > '9');
 }
 

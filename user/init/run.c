@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `run`: one program that the archive brings along, for `limen run` on the host. Its standard
- * input, output and error are plain bytes on channels of their own; how it ended is the line
- * `limen-exit N` on the main channel.
+ * `run`: one program that the archive brings along, for `limen run` on the host. Its
+ * standard input, output and error are plain bytes on channels of their own; how it ended
+ * is the line `limen-exit N` on the main channel.
  *
  *     run/program        the ELF file
  *     run/argv           its arguments, the name first, each ended by a 0
@@ -21,8 +21,8 @@
 #define PROGRAM "run/program"
 #define NOT_STARTED 126         /* what a shell answers for a program that cannot be run */
 
-/* Makes a null-terminated list of the strings in an archive member; null: not there, or no
- * memory. A last string without its 0 is left out. */
+/* Makes a null-terminated list of the strings in an archive member; null: not there, or
+ * no memory. A last string without its 0 is left out. */
 static char **string_list(const char *path)
 {
     struct archive archive;
@@ -46,7 +46,8 @@ static char **string_list(const char *path)
 static void complain(const char *problem)
 {
     char line[200];
-    int size = snprintf(line, sizeof line, "limen: cannot run the program: %s\n", problem);
+    int size =
+        snprintf(line, sizeof line, "limen: cannot run the program: %s\n", problem);
     limen_console_write(CONSOLE_ERROR, line, (uint32_t)size);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Splits a command line into words. A pure function of the line. The words are written over the
- * line, which is never shorter than they are.
+ * Splits a command line into words. A pure function of the line. The words are written
+ * over the line, which is never shorter than they are.
  */
 #include "init.h"
 
@@ -12,7 +12,8 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* Moves the quoted text at *from to *to, without the quotes; false: the other quote is missing. */
+/* Moves the quoted text at *from to *to, without the quotes; false: the other quote is
+ * missing. */
 static bool take_quoted(char **from, char **to)
 {
     char quote = *(*from)++;

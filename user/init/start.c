@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Init is the one program that the kernel itself starts, without arguments: this draws what
- * limen_spawn gives to all others. It runs before the C library is there, on nothing but
- * native calls.
+ * Init is the one program that the kernel itself starts, without arguments: this draws
+ * what limen_spawn gives to all others. It runs before the C library is there, on nothing
+ * but native calls.
  */
 #include "start.h"
 

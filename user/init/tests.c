@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs the test programs of the boot archive one after the other. They print TAP on the console
- * themselves and judge themselves by their exit status (limen/tap.h); init adds a line where a
- * program did not come to such an end, and the totals.
+ * Runs the test programs of the boot archive one after the other. They print TAP on the
+ * console themselves and judge themselves by their exit status (limen/tap.h); init adds a
+ * line where a program did not come to such an end, and the totals.
  */
 #include "init.h"
 
@@ -54,7 +54,8 @@ static bool judge(const char *name, const struct process_end *end, bool in_time)
     if (exited && (end->status == TAP_PASSED || end->status == TAP_FAILED))
         return end->status == TAP_PASSED;
     limen_describe_end(end, what, sizeof what);
-    print_failure(name, exited && end->status == TAP_BROKEN ? "did not hold its plan" : what);
+    print_failure(name,
+                  exited && end->status == TAP_BROKEN ? "did not hold its plan" : what);
     return false;
 }
 
@@ -81,7 +82,8 @@ static bool run_test(const char *name)
 static bool is_test(const char *path)
 {
     size_t folder = strlen(TEST_FOLDER);
-    return !strncmp(path, TEST_FOLDER, folder) && path[folder] && !strchr(path + folder, '/');
+    return !strncmp(path, TEST_FOLDER, folder) && path[folder]
+           && !strchr(path + folder, '/');
 }
 
 struct totals {

@@ -38,7 +38,8 @@ int main(void)
     }
     uname(&name);
     printf("%s %s on %s\n", name.sysname, name.release, name.machine);
-    printf("uptime     %llu.%03llu s\n", (unsigned long long)(info.uptime / NS_PER_MS / 1000),
+    printf("uptime     %llu.%03llu s\n",
+           (unsigned long long)(info.uptime / NS_PER_MS / 1000),
            (unsigned long long)(info.uptime / NS_PER_MS % 1000));
     printf("memory     %u KiB free of %u KiB\n", info.frames_free * KIB_PER_PAGE,
            info.frames_total * KIB_PER_PAGE);

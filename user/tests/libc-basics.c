@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Parts of the C library that need the processor more than the system: printf and scanf of
- * floating point, setjmp, qsort, 64-bit arithmetic, strings, mathematics.
+ * Parts of the C library that need the processor more than the system: printf and scanf
+ * of floating point, setjmp, qsort, 64-bit arithmetic, strings, mathematics.
  */
 #include <errno.h>
 #include <fenv.h>
@@ -39,7 +39,8 @@ static void check_printf(void)
     prints("3.141592653589793", "%.15f", 3.14159265358979323846);
     prints("1e+300", "%g", 1e300);
     prints("0x1.8p+1", "%a", 3.0);
-    prints("inf -inf nan", "%f %f %f", (double)INFINITY, -(double)INFINITY, fabs((double)NAN));
+    prints("inf -inf nan", "%f %f %f", (double)INFINITY, -(double)INFINITY,
+           fabs((double)NAN));
     prints("0.1000000000000000055511151231257827", "%.34f", 0.1);
     prints("18446744073709551615", "%llu", ~0ull);
     prints("-9223372036854775808", "%lld", (long long)INT64_MIN);
@@ -54,10 +55,12 @@ static void check_scanf(void)
     char word[8] = "";
     int fields = sscanf("2.5e3 -17 word", "%lf %d %7s", &number, &integer, word);
     tap_is(fields, 3, "sscanf finds all fields");
-    tap_ok(number == 2500.0 && integer == -17 && !strcmp(word, "word"), "and what they say");
+    tap_ok(number == 2500.0 && integer == -17 && !strcmp(word, "word"),
+           "and what they say");
     tap_ok(strtod("0x1.fp4", NULL) == 31.0, "strtod of a hexadecimal number");
     errno = 0;
-    tap_ok(strtol("99999999999", NULL, 10) == 2147483647 && errno == ERANGE, "strtol out of range");
+    tap_ok(strtol("99999999999", NULL, 10) == 2147483647 && errno == ERANGE,
+           "strtol out of range");
 }
 
 static jmp_buf place;
@@ -115,9 +118,11 @@ static void check_arithmetic(void)
     volatile uint64_t small = 0x12345;
     volatile int64_t negative = -1000000007ll;
     tap_is((long long)(big / small), 0xe0004fa01c4dll, "64-bit division");
-    tap_is((long long)(big % small), (long long)(big - small * (big / small)), "64-bit remainder");
+    tap_is((long long)(big % small), (long long)(big - small * (big / small)),
+           "64-bit remainder");
     tap_is(negative / 13, -76923077, "signed 64-bit division");
-    tap_is((long long)(big >> small % 64), (long long)(0xfedcba9876543210ull >> 5), "64-bit shift");
+    tap_is((long long)(big >> small % 64), (long long)(0xfedcba9876543210ull >> 5),
+           "64-bit shift");
 }
 
 static void check_mathematics(void)
@@ -150,7 +155,8 @@ static void check_strings(void)
 static void check_files(void)
 {
     errno = 0;
-    tap_ok(!fopen("/nothing", "r") && errno == ENOSYS, "there are no files: fopen fails with ENOSYS");
+    tap_ok(!fopen("/nothing", "r") && errno == ENOSYS,
+           "there are no files: fopen fails with ENOSYS");
     tap_is(close(17), -1, "close of a descriptor that is not open");
     tap_is(errno, EBADF, "fails with EBADF");
     tap_is(fflush(stdout), 0, "fflush of standard output");

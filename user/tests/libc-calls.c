@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Linux call interface of the shim, without musl's wrappers in between: numbers, registers,
- * what is not served, and calls from a stack of a few bytes.
+ * The Linux call interface of the shim, without musl's wrappers in between: numbers,
+ * registers, what is not served, and calls from a stack of a few bytes.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -24,8 +24,8 @@ struct registers {
     uint32_t eax, ebx, ecx, edx, esi, edi, ebp, esp;
 };
 
-/* Makes a Linux call with all registers given, on a stack that has room for the return address
- * and nothing else, and takes all of them back. */
+/* Makes a Linux call with all registers given, on a stack that has room for the return
+ * address and nothing else, and takes all of them back. */
 static void call_linux(struct registers *in_out)
 {
     static struct registers saved;
@@ -83,14 +83,16 @@ static void check_registers(void)
 /* Every number that has no function, and those far out, answer ENOSYS. */
 static void check_unserved(void)
 {
-    static const int served_samples[] = {SYS_getpid, SYS_gettid, SYS_getuid32, SYS_sched_yield};
+    static const int served_samples[] = {SYS_getpid, SYS_gettid, SYS_getuid32,
+                                         SYS_sched_yield};
     int served = 0, wrong = 0;
     for (size_t i = 0; i < sizeof served_samples / sizeof served_samples[0]; i++)
         served += syscall(served_samples[i]) >= 0;
     tap_is(served, 4, "some calls are served");
 
-    static const int unserved[] = {SYS_open, SYS_fork, SYS_execve, SYS_ptrace, SYS_socketcall,
-                                   SYS_poll, SYS_statx, SYS_mount, NUMBERS, -1, 0x7fffffff};
+    static const int unserved[] = {SYS_open,       SYS_fork, SYS_execve, SYS_ptrace,
+                                   SYS_socketcall, SYS_poll, SYS_statx,  SYS_mount,
+                                   NUMBERS,        -1,       0x7fffffff};
     for (size_t i = 0; i < sizeof unserved / sizeof unserved[0]; i++) {
         errno = 0;
         wrong += syscall(unserved[i], 0, 0, 0, 0, 0, 0) != -1 || errno != ENOSYS;
@@ -121,9 +123,11 @@ static void check_random(void)
     errno = 0;
     ssize_t got = getrandom(second, sizeof second, 0);
     if (has)
-        tap_ok(got == 16 && memcmp(first, second, 16), "getrandom gives bytes that differ");
+        tap_ok(got == 16 && memcmp(first, second, 16),
+               "getrandom gives bytes that differ");
     else
-        tap_ok(got == -1 && errno == ENOSYS, "getrandom is not served without a generator");
+        tap_ok(got == -1 && errno == ENOSYS,
+               "getrandom is not served without a generator");
 }
 
 static int play(const char *role)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For tests of how programs end: the test starts itself once more with a role as its only argument, and
- * main of the child does what the role says. What the child does wrong is on purpose, so
- * there is no report on the log.
+ * For tests of how programs end: the test starts itself once more with a role as its only
+ * argument, and main of the child does what the role says. What the child does wrong is
+ * on purpose, so there is no report on the log, and what it prints goes to other channels
+ * than the TAP.
  */
 #ifndef TESTS_LIBC_CHILD_H
 #define TESTS_LIBC_CHILD_H
@@ -16,7 +17,7 @@
 static inline struct process_end run_role(const char *role)
 {
     char *argv[] = {"child", (char *)role, NULL};
-    struct limen_spawn how = {.argv = argv, .flags = SPAWN_SILENT};
+    struct limen_spawn how = {.argv = argv, .stdio = STDIO_RAW, .flags = SPAWN_SILENT};
     struct limen_child child;
     struct process_end end = {0};
     if (limen_spawn(&child, &how) < 0) {
@@ -32,8 +33,8 @@ static inline struct process_end run_role(const char *role)
 static inline void exits_with(const char *role, uint32_t status)
 {
     struct process_end end = run_role(role);
-    if (!tap_ok(end.reason == PROCESS_EXITED && end.status == status, "%s exits with %u", role,
-                status))
+    if (!tap_ok(end.reason == PROCESS_EXITED && end.status == status, "%s exits with %u",
+                role, status))
         tap_note("reason %u status %u", end.reason, end.status);
 }
 
@@ -50,8 +51,8 @@ static inline void dies_by(const char *role, int number)
 static inline void faults_with(const char *role, uint32_t vector)
 {
     struct process_end end = run_role(role);
-    if (!tap_ok(end.reason == PROCESS_FAULTED && end.vector == vector, "%s faults with vector %u",
-                role, vector))
+    if (!tap_ok(end.reason == PROCESS_FAULTED && end.vector == vector,
+                "%s faults with vector %u", role, vector))
         tap_note("reason %u status %u vector %u", end.reason, end.status, end.vector);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The gate that start-up chose is the one that this processor and this kernel call for, and
- * calls really go through it: the kernel counts.
+ * The gate that start-up chose is the one that this processor and this kernel call for,
+ * and calls really go through it: the kernel counts.
  */
 #include <stdint.h>
 #include <unistd.h>
@@ -14,7 +14,8 @@
 
 static const char *const names[GATE_COUNT] = {"int 0x80", "SYSENTER", "SYSCALL"};
 
-/* What the processor says, in words of its manual: the other way around from gate_choose.c. */
+/* What the processor says, in words of its manual: the other way around from
+ * gate_choose.c. */
 static enum gate expected(const struct processor_facts *facts, uint32_t open)
 {
     bool intel = facts->vendor[0] == 0x756e6547;
@@ -43,7 +44,8 @@ int main(void)
     tap_note("signature 0x%x, gates open 0x%x", facts.signature, page->gates_open);
     tap_ok(limen_gate == limen_gate_of(gate), "libc chose %s", names[gate]);
     tap_is(page->best_gate, gate, "the kernel calls it the best");
-    tap_is(page->abi_version, LIMEN_ABI_VERSION, "the kernel speaks this program's language");
+    tap_is(page->abi_version, LIMEN_ABI_VERSION,
+           "the kernel speaks this program's language");
 
     limen_system_info(&before);
     for (int i = 0; i < CALLS; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signals as far as they are served: default actions of what a program sends to itself, masks,
- * and no claim where a handler would have to run.
+ * Signals as far as they are served: default actions of what a program sends to itself,
+ * masks, and no claim where a handler would have to run.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -29,9 +29,11 @@ static void check_actions(void)
     tap_is(sigaction(SIGTERM, NULL, &old), 0, "and answered");
     tap_ok(old.sa_handler == handler, "as it was");
     errno = 0;
-    tap_ok(raise(SIGTERM) == -1 && errno == ENOSYS, "a signal for it is refused, not lost");
+    tap_ok(raise(SIGTERM) == -1 && errno == ENOSYS,
+           "a signal for it is refused, not lost");
     errno = 0;
-    tap_ok(sigaction(SIGKILL, &action, NULL) == -1 && errno == EINVAL, "SIGKILL has no handler");
+    tap_ok(sigaction(SIGKILL, &action, NULL) == -1 && errno == EINVAL,
+           "SIGKILL has no handler");
     tap_is(signal(SIGTERM, SIG_DFL) == handler, 1, "signal");
 }
 
@@ -56,7 +58,8 @@ static void check_masks(void)
 static void check_others(void)
 {
     errno = 0;
-    tap_ok(kill(1, SIGTERM) == -1 && errno == ENOSYS, "other processes cannot be sent signals yet");
+    tap_ok(kill(1, SIGTERM) == -1 && errno == ENOSYS,
+           "other processes cannot be sent signals yet");
     tap_is(kill(getpid(), 0), 0, "oneself can");
     errno = 0;
     tap_ok(kill(getpid(), 99) == -1 && errno == EINVAL, "not a signal");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How a program starts and ends: arguments, environment, auxiliary vector, constructors; exit
- * statuses, abort, assert, faults, and the pages that a program must not touch.
+ * How a program starts and ends: arguments, environment, auxiliary vector, constructors;
+ * exit statuses, abort, assert, faults, and the pages that a program must not touch.
  */
 #include <assert.h>
 #include <signal.h>
@@ -36,7 +36,8 @@ __attribute__((noinline)) static int eat_stack(int depth)
     return depth < 0 ? 0 : eat_stack(depth + 1) + frame[0];
 }
 
-/* What the child was started with, checked from inside: 0 or the number of what is wrong. */
+/* What the child was started with, checked from inside: 0 or the number of what is
+ * wrong. */
 static int check_arguments(int argc, char **argv)
 {
     if (argc != 4 || strcmp(argv[0], "zero") || strcmp(argv[1], "arguments"))
@@ -87,7 +88,8 @@ static void check_given_arguments(void)
     char *argv[] = {"zero", "arguments", "", "two words", NULL};
     char *envp[] = {"ONE=1", NULL};
     struct limen_gift gift = {.key = GIFT_KEY, .handle = {getauxval(AT_LIMEN_ARCHIVE)}};
-    struct limen_spawn how = {.argv = argv, .envp = envp, .gifts = &gift, .gift_count = 1};
+    struct limen_spawn how = {
+        .argv = argv, .envp = envp, .gifts = &gift, .gift_count = 1};
     struct limen_child child;
     struct process_end end = {0};
     int error = limen_spawn(&child, &how);
@@ -96,7 +98,8 @@ static void check_given_arguments(void)
         return;
     limen_child_wait(&child, &end, NULL);
     limen_child_close(&child);
-    tap_is(end.status, 0, "it finds arguments, environment and auxiliary vector as they should be");
+    tap_is(end.status, 0,
+           "it finds arguments, environment and auxiliary vector as they should be");
 }
 
 static void check_own_start(char **argv)

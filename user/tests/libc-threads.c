@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * POSIX threads: life and death, every kind of lock, thread-local storage, and that nothing is
- * left over.
+ * POSIX threads: life and death, every kind of lock, thread-local storage, and that
+ * nothing is left over.
  */
 #include <errno.h>
 #include <limits.h>
@@ -29,7 +29,8 @@ static long counter;
 static _Thread_local int own = 3;
 static _Thread_local char own_large[5000];
 
-/* Runs so many threads of one function, each with its number; the sum of their results. */
+/* Runs so many threads of one function, each with its number; the sum of their
+ * results. */
 static long run_threads(int count, void *(*function)(void *))
 {
     pthread_t thread[THREADS];
@@ -76,7 +77,8 @@ static void check_life(void)
     int error = pthread_create(&thread, &attributes, use_little_stack, &seen);
     if (error == 0)
         pthread_join(thread, NULL);
-    tap_ok(error == 0 && seen == getpid(), "a thread with the smallest stack makes calls");
+    tap_ok(error == 0 && seen == getpid(),
+           "a thread with the smallest stack makes calls");
 
     int failures = 0;
     for (int i = 0; i < MANY; i++) {
@@ -190,7 +192,8 @@ static void check_robust(void)
     pthread_mutex_t robust;
     pthread_t thread;
     pthread_mutexattr_init(&attributes);
-    tap_is(pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST), 0, "a robust mutex");
+    tap_is(pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST), 0,
+           "a robust mutex");
     pthread_mutex_init(&robust, &attributes);
     pthread_create(&thread, NULL, robust_holder, &robust);
     pthread_join(thread, NULL);
@@ -227,15 +230,18 @@ static void check_condition(void)
 {
     stage = 0;
     run_threads(THREADS, take_turns);
-    tap_is(stage, THREADS * 100, "%d threads take turns by a condition variable", THREADS);
+    tap_is(stage, THREADS * 100, "%d threads take turns by a condition variable",
+           THREADS);
 
     struct timespec soon = in_ms(CLOCK_REALTIME, 20);
     pthread_mutex_lock(&mutex);
-    tap_is(pthread_cond_timedwait(&condition, &mutex, &soon), ETIMEDOUT, "a wait that times out");
+    tap_is(pthread_cond_timedwait(&condition, &mutex, &soon), ETIMEDOUT,
+           "a wait that times out");
     pthread_mutex_unlock(&mutex);
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    tap_ok(now.tv_sec > soon.tv_sec || (now.tv_sec == soon.tv_sec && now.tv_nsec >= soon.tv_nsec),
+    tap_ok(now.tv_sec > soon.tv_sec
+               || (now.tv_sec == soon.tv_sec && now.tv_nsec >= soon.tv_nsec),
            "not before its time");
 }
 
@@ -304,15 +310,17 @@ static void *use_own(void *number)
     own_large[4999] = (char)mine;
     pthread_setspecific(key, (void *)(intptr_t)(mine + 1));
     sched_yield();
-    return (void *)(intptr_t)(own != mine || errno != mine || own_large[4999] != (char)mine
-                              || pthread_getspecific(key) != (void *)(intptr_t)(mine + 1));
+    return (
+        void *)(intptr_t)(own != mine || errno != mine || own_large[4999] != (char)mine
+                          || pthread_getspecific(key) != (void *)(intptr_t)(mine + 1));
 }
 
 static void check_local(void)
 {
     pthread_key_create(&key, destroy);
     own = 42;
-    tap_is(run_threads(THREADS, use_own), 0, "every thread has its own variables and errno");
+    tap_is(run_threads(THREADS, use_own), 0,
+           "every thread has its own variables and errno");
     tap_is(own, 42, "and the first one, too");
     tap_is(destroyed, THREADS * (THREADS + 1) / 2, "destructors get the values");
 }
@@ -368,7 +376,8 @@ int main(int argc, char **argv)
     check_condition();
     check_other_locks();
     check_local();
-    tap_ok(pthread_create(&(pthread_t){0}, NULL, sleep_for_ever, NULL) == 0, "a thread that stays");
+    tap_ok(pthread_create(&(pthread_t){0}, NULL, sleep_for_ever, NULL) == 0,
+           "a thread that stays");
     tap_ok(gettid() == getpid(), "the first thread has the process's number");
     exits_with("exit from a thread", 9);
     exits_with("return with threads", 5);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Clocks and sleep through the C library, and the threshold page's part in it: where the kernel
- * says that its clock is usable, the time costs no crossing.
+ * Clocks and sleep through the C library, and the threshold page's part in it: where the
+ * kernel says that its clock is usable, the time costs no crossing.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -86,7 +86,8 @@ static void check_crossings(void)
     for (int i = 0; i < READINGS; i++)
         now(CLOCK_MONOTONIC);
     uint64_t after = crossings();
-    tap_ok(after - before < READINGS / 2, "%d readings without a crossing each", READINGS);
+    tap_ok(after - before < READINGS / 2, "%d readings without a crossing each",
+           READINGS);
 }
 
 /* Sleeps by what clock_nanosleep is given; checks that it was not too short. */
@@ -114,7 +115,8 @@ static void check_sleep(void)
     tap_is(usleep(5000), 0, "usleep");
     tap_ok(now(CLOCK_MONOTONIC) - start >= 5 * MS, "is long enough");
     struct timespec past = {0, 1};
-    tap_is(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &past, NULL), 0, "a moment long past");
+    tap_is(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &past, NULL), 0,
+           "a moment long past");
     struct timespec wrong = {0, 1000000000};
     tap_is(nanosleep(&wrong, NULL), -1, "too many nanoseconds");
     tap_is(errno, EINVAL, "answer EINVAL");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The boot archive: a tar file in ustar format, mapped read-only. Its headers are judged as if
- * a stranger had written them: what does not add up ends the archive.
+ * The boot archive: a tar file in ustar format, mapped read-only. Its headers are judged
+ * as if a stranger had written them: what does not add up ends the archive.
  */
 #ifndef LIMEN_ARCHIVE_H
 #define LIMEN_ARCHIVE_H
@@ -22,8 +22,8 @@ struct archive_member {
     uint32_t size;
 };
 
-/* Takes the next regular file at *offset (0 at first) and moves *offset past it; false: there
- * is none, or the archive is damaged from here on. */
+/* Takes the next regular file at *offset (0 at first) and moves *offset past it; false:
+ * there is none, or the archive is damaged from here on. */
 bool archive_next(const struct archive *archive, uint32_t *offset,
                   struct archive_member *member);
 
@@ -31,7 +31,8 @@ bool archive_next(const struct archive *archive, uint32_t *offset,
 bool archive_find(const struct archive *archive, const char *name,
                   struct archive_member *member);
 
-/* Maps the archive whose handle start-up gave to this process, once; false: it has none. */
+/* Maps the archive whose handle start-up gave to this process, once; false: it has
+ * none. */
 bool limen_archive(struct archive *archive);
 
 #endif

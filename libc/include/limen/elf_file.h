@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An ELF program as a file in memory, judged as if a stranger had written it: elf_open checks
- * every bound that loading relies on, elf_symbol checks those that it needs itself. Pure
- * functions of the file's bytes.
+ * An ELF program as a file in memory, judged as if a stranger had written it: elf_open
+ * checks every bound that loading relies on, elf_symbol checks those that it needs
+ * itself. Pure functions of the file's bytes.
  */
 #ifndef LIMEN_ELF_FILE_H
 #define LIMEN_ELF_FILE_H
@@ -25,7 +25,7 @@ struct elf_file {
     const uint8_t *bytes;               /* borrowed for as long as the structure is used */
     uint32_t size;
     uint32_t entry;                     /* in an executable segment */
-    uint32_t phdr;                      /* address of the program headers when loaded, or 0 */
+    uint32_t phdr;                      /* the loaded program headers, or 0 */
     uint32_t phnum;
     uint32_t segment_count;
     struct elf_segment segment[ELF_SEGMENTS_MAX];   /* by rising address */
@@ -34,7 +34,8 @@ struct elf_file {
 /* Fills in *file; answers null, or what is wrong with it in words. */
 const char *elf_open(struct elf_file *file, const uint8_t *bytes, uint32_t size);
 
-/* The function that an address is in, and how far: its name, or null. The name is the file's. */
+/* The function that an address is in, and how far: its name, or null. The name is the
+ * file's. */
 const char *elf_symbol(const struct elf_file *file, uint32_t address, uint32_t *distance);
 
 #endif

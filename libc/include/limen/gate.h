@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which gate a program crosses by, and why: what CPUID says, judged by a pure function that is
- * tested on the host, and what the kernel says in the threshold page.
+ * Which gate a program crosses by, and why: what CPUID says, judged by a pure function
+ * that is tested on the host, and what the kernel says in the threshold page.
  */
 #ifndef LIMEN_GATE_H
 #define LIMEN_GATE_H
@@ -32,7 +32,8 @@ enum gate limen_gate_choose(const struct processor_facts *facts, uint32_t gates_
 /* Asks processor and threshold page, and lets `limen_gate` point at the best stub. */
 void limen_gate_init(void);
 
-/* The stubs. Each may be called only where the processor has it and the kernel opened it. */
+/* The stubs. Each may be called only where the processor has it and the kernel opened
+ * it. */
 void limen_gate_int80(void);
 void limen_gate_sysenter(void);
 void limen_gate_syscall(void);
@@ -44,12 +45,12 @@ limen_gate_stub *limen_gate_of(enum gate gate);
 /* A time stamp; only where threshold_page.clock_usable. */
 uint64_t limen_tsc(void);
 
-/* Fills the buffer from the processor's random number generator; false where it has none or it
- * does not answer. */
+/* Fills the buffer from the processor's random number generator; false where it has none
+ * or it does not answer. */
 bool limen_random(void *buffer, uint32_t size);
 
-/* What AT_RANDOM names, for a program's stack canary and heap: random where limen_random is,
- * else only different from start to start, made from the time. */
+/* What AT_RANDOM names, for a program's stack canary and heap: random where limen_random
+ * is, else only different from start to start, made from the time. */
 #define SEED_BYTES 16
 void limen_seed(uint8_t bytes[SEED_BYTES]);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Starting programs: a member of the boot archive, an ELF file in memory, or the running program
- * once more, in a new process with arguments, environment, a quota and chosen handles.
+ * Starting programs: a member of the boot archive, an ELF file in memory, or the running
+ * program once more, in a new process with arguments, environment, a quota and chosen
+ * handles.
  *
  *     struct limen_child child;
  *     struct limen_spawn how = {.path = "programs/hello", .argv = argv};
@@ -11,8 +12,8 @@
  *     limen_child_wait(&child, &end, NULL);
  *     limen_child_close(&child);
  *
- * limen_child_wait writes a report to the kernel's log if the child has faulted: what, where,
- * the registers, and who called whom.
+ * limen_child_wait writes a report to the kernel's log if the child has faulted: what,
+ * where, the registers, and who called whom.
  */
 #ifndef LIMEN_SPAWN_H
 #define LIMEN_SPAWN_H
@@ -21,7 +22,7 @@
 #include <limen/elf_file.h>
 
 /* limen_spawn.flags */
-#define SPAWN_RESOURCE (1u << 0)        /* give the root resource, if this process has it */
+#define SPAWN_RESOURCE (1u << 0)        /* give the root resource, if there */
 #define SPAWN_NO_ARCHIVE (1u << 1)      /* do not give the boot archive */
 #define SPAWN_SILENT (1u << 2)          /* no report of a fault */
 
@@ -31,13 +32,13 @@
 
 /* A handle for the child, which finds its own value for it in the auxiliary vector. */
 struct limen_gift {
-    uint32_t key;                       /* an AT_… of the giver's choice; none is given twice */
+    uint32_t key;                       /* an AT_… of the giver's choice */
     handle_t handle;
 };
 
 struct limen_spawn {
     const char *path;                   /* archive member; null: this program again */
-    const uint8_t *image;               /* or an ELF file, which `path` is only the name of */
+    const uint8_t *image;               /* or an ELF file; `path` is its name */
     uint32_t image_size;
     char *const *argv;                  /* null-terminated; null: the path alone */
     char *const *envp;                  /* null-terminated; null: this process's */
@@ -57,10 +58,12 @@ struct limen_child {
     struct elf_file file;               /* borrows the image's bytes until closed */
 };
 
-/* Starts a program; 0, or a negative error with child->problem set and nothing to close. */
+/* Starts a program; 0, or a negative error with child->problem set and nothing to
+ * close. */
 int limen_spawn(struct limen_child *child, const struct limen_spawn *how);
 
-/* Waits for its end, at most until the deadline (null: for ever); 0 or a negative error. */
+/* Waits for its end, at most until the deadline (null: for ever); 0 or a negative
+ * error. */
 int limen_child_wait(struct limen_child *child, struct process_end *end,
                      const uint64_t *deadline);
 

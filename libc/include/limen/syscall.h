@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The native system calls as functions: limen_NAME(…) for each row of limen/syscalls.def, with
- * the types given there. They answer >= 0 or a negative error and leave errno alone. A call
- * goes through `limen_gate`, which start-up sets to the best gate (libc/native/gate.c); before
- * that it is int 0x80, which is always open.
+ * The native system calls as functions: limen_NAME(…) for each row of limen/syscalls.def,
+ * with the types given there. They answer >= 0 or a negative error and leave errno alone.
+ * A call goes through `limen_gate`, which start-up sets to the best gate
+ * (libc/native/gate.c); before that it is int 0x80, which is always open.
  */
 #ifndef LIMEN_SYSCALL_H
 #define LIMEN_SYSCALL_H
@@ -19,8 +19,10 @@ enum {
 /* The crossing in use: eax, ebx, esi, edi, ebp in; eax out; ecx, edx and flags lost. */
 extern void (*limen_gate)(void);
 
-/* Crosses with a number and four words. ebp is exchanged by hand: it may be the frame pointer. */
-static inline long limen_cross(uint32_t number, uint32_t w0, uint32_t w1, uint32_t w2, uint32_t w3)
+/* Crosses with a number and four words. ebp is exchanged by hand: it may be the frame
+ * pointer. */
+static inline long limen_cross(uint32_t number, uint32_t w0, uint32_t w1, uint32_t w2,
+                               uint32_t w3)
 {
     uint32_t gate = (uint32_t)limen_gate;
     long result = (long)number;

@@ -10,8 +10,8 @@
  *         return tap_done();
  *     }
  *
- * The program's exit status is what init judges by: TAP_PASSED only if every check passed and
- * as many ran as were planned. Any thread may check; lines never mix.
+ * The program's exit status is what init judges by: TAP_PASSED only if every check passed
+ * and as many ran as were planned. Any thread may check; lines never mix.
  */
 #ifndef LIMEN_TAP_H
 #define LIMEN_TAP_H
@@ -28,7 +28,8 @@ enum tap_status {
 /* Says how many checks will come. Call it once, first. */
 void tap_plan(unsigned int checks);
 
-/* Prints one line, passed or failed, with a name made as printf does; answers `passed`. */
+/* Prints one line, passed or failed, with a name made as printf does; answers
+ * `passed`. */
 __attribute__((format(printf, 2, 3)))
 bool tap_ok(bool passed, const char *format, ...);
 
