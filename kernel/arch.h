@@ -8,8 +8,10 @@
 #include <limen/abi.h>
 
 #include "arch_thread.h"
+#include "assert.h"
 #include "frame.h"
 
+struct SystemCallFrame;
 struct process;
 struct space;
 struct thread;
@@ -60,10 +62,14 @@ void arch_thread_init(struct thread *thread, const struct thread_start *start);
 /* Gives back what the processor's state of an ended thread holds. */
 void arch_thread_destroy(struct thread *thread);
 /* Makes `next` the thread whose frame the entry stubs fill and the exits restore. */
-void arch_switch(struct thread *previous, struct thread *next);
+FAST_CALL void arch_switch(struct thread *previous, struct thread *next);
+/* Leaves the kernel to the running thread at once; nothing may be left to do. */
+FAST_CALL _Noreturn void arch_leave(struct SystemCallFrame *frame);
+/* Leaves the kernel after doing all that is in cpu()->work. */
+_Noreturn void arch_leave_after_work(void);
 /* Sets a segment base of the running thread; `which` is 0 (%fs) or 1 (%gs). */
 void arch_thread_base(struct thread *thread, uint32_t which, uint32_t base);
-void arch_thread_report(const struct thread *thread, struct thread_state *state);
+void arch_thread_report(struct thread *thread, struct thread_state *state);
 /* Forgets a process's address space and I/O ports where the processor still has them. */
 void arch_process_forget(struct process *process);
 /* Lets the process's changed I/O bitmap take effect. */

@@ -97,8 +97,8 @@ static long copy_process(handle_t process, uint32_t address, struct user_ptr use
         return -EBADF;
     if (!user_range_ok(user, size))
         return -EFAULT;
-    if (size > INT32_MAX)
-        return -EINVAL;
+    if (size > MEMORY_COPY_MAX)
+        size = MEMORY_COPY_MAX;
     while (done < size) {
         uint32_t offset = (address + done) % PAGE_SIZE;
         uint32_t part = PAGE_SIZE - offset;

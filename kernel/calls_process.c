@@ -158,7 +158,7 @@ long sys_thread_exit(struct user_ptr word, uint32_t address, uint32_t size)
 
 long sys_thread_yield(void)
 {
-    schedule_yield();
+    schedule_yield(0);
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #ifndef KERNEL_CPU_H
 #define KERNEL_CPU_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "list.h"
@@ -18,10 +19,11 @@ struct thread;
 #define WORK_READY (1u << 3)        /* a thread was added to the ready queue */
 
 struct cpu {
-    struct thread *current; /* [c] held: the running thread; its frame takes the next entry */
+    struct thread *current; /* [c] the running thread; its frame takes the next entry */
     uint32_t work;          /* [c] WORK_… */
     struct list ready;      /* [c] ready threads but the running one, longest waiting first */
     bool slice_used;        /* [c] the running thread ran a whole slice */
+    bool slice_armed;       /* [c] a tick is coming that ends a slice */
 };
 
 extern struct cpu boot_cpu;

@@ -6,6 +6,13 @@ KERNEL_CFLAGS := $(ARCH_CFLAGS) -std=gnu2x -ffreestanding -O2 -g -Wall -Wextra -
   -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-common -fno-pic -DLIMEN_KERNEL \
   -Iinclude -I$(B)/kernel -Ikernel $(KERNEL_EXTRA_CFLAGS)
 
+# Words are all that the kernel's stack needs to be aligned to.
+ifeq ($(TOOLCHAIN),clang)
+  KERNEL_CFLAGS += -mstack-alignment=4
+else
+  KERNEL_CFLAGS += -mpreferred-stack-boundary=2
+endif
+
 KERNEL_C := $(sort $(wildcard kernel/*.c kernel/i386/*.c))
 KERNEL_S := $(sort $(wildcard kernel/i386/*.S))
 KERNEL_C := $(filter-out kernel/i386/offsets.c,$(KERNEL_C))

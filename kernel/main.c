@@ -51,7 +51,7 @@ static void set_log_level(void)
 static void become_nobody(void)
 {
     object_init(&nobody.object, OBJECT_THREAD);
-    object_hold(&nobody.object);
+    object_hold(&nobody.object);    /* never destroyed */
     nobody.process = &no_process;
     list_init(&nobody.queue);
     cpu()->current = &nobody;

@@ -12,17 +12,8 @@ void object_init(struct object *object, enum object_type type)
     object->refs = 1;
 }
 
-void object_hold(struct object *object)
+void object_destroy(struct object *object)
 {
-    assert(object->refs > 0);
-    object->refs++;
-}
-
-void object_drop(struct object *object)
-{
-    assert(object->refs > 0);
-    if (--object->refs > 0)
-        return;
     switch (object->type) {
     case OBJECT_PROCESS:
         process_destroy(container_of(object, struct process, object));

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "assert.h"
 #include "frame.h"
 
 enum object_type {
@@ -21,8 +22,21 @@ struct object {
 };
 
 void object_init(struct object *object, enum object_type type);
-void object_hold(struct object *object);
-void object_drop(struct object *object);
+/* What the last drop does. */
+void object_destroy(struct object *object);
+
+static inline void object_hold(struct object *object)
+{
+    assert(object->refs > 0);
+    object->refs++;
+}
+
+static inline void object_drop(struct object *object)
+{
+    assert(object->refs > 0);
+    if (--object->refs == 0)
+        object_destroy(object);
+}
 
 /* A range of physical memory that may be mapped. */
 struct memory {

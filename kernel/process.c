@@ -146,6 +146,7 @@ static void reap_unheld(struct process *process)
 
 void process_reap(void)
 {
+    cpu()->work &= ~WORK_REAP;
     for (;;) {
         if (!list_empty(&finished))
             reap_finished(container_of(list_take(&finished), struct process, work));

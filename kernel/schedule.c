@@ -13,7 +13,7 @@
 
 struct cpu boot_cpu;
 
-static uint64_t slice_end = UINT64_MAX; /* [k] when the tick looks at the running thread */
+static uint64_t slice_end; /* [k] if cpu()->slice_armed: when the tick looks at the running thread */
 
 void schedule_init(void)
 {
@@ -26,80 +26,99 @@ void schedule_ready(struct thread *thread)
     cpu()->work |= WORK_READY;
 }
 
-void schedule_yield(void)
-{
-    if (!list_empty(&cpu()->ready))
-        cpu()->work |= WORK_SCHEDULE;
-}
-
 void schedule_tick(void)
 {
+    struct cpu *c = cpu();
     uint64_t now = arch_clock();
     uint64_t next = thread_expire(now);
 
-    if (slice_end <= now) {
-        slice_end = UINT64_MAX;
-        if (cpu()->slice_used)
-            cpu()->work |= WORK_SCHEDULE;
-        cpu()->slice_used = true;
+    if (c->slice_armed && slice_end <= now) {
+        c->slice_armed = false;
+        if (c->slice_used)
+            c->work |= WORK_SCHEDULE;
+        c->slice_used = true;
     }
-    cpu()->work |= WORK_READY;
-    arch_timer_set(next < slice_end ? next : slice_end);
+    c->work |= WORK_READY;
+    arch_timer_set(c->slice_armed && slice_end < next ? slice_end : next);
 }
 
-static void switch_to(struct thread *next)
-{
-    struct thread *previous = cpu()->current;
-
-    cpu()->slice_used = false;
-    cpu()->current = next;
-    object_hold(&next->object);
-    arch_switch(previous, next);
-    object_drop(&previous->object);
-}
-
-/* Picks the thread to go on with; waits for one if there is none. */
-static void choose(void)
-{
-    struct thread *current = cpu()->current;
-
-    if (current->state == THREAD_READY)
-        list_append(&cpu()->ready, &current->queue);
-    while (list_empty(&cpu()->ready))
-        arch_idle();
-    struct thread *next = container_of(list_take(&cpu()->ready), struct thread, queue);
-    if (next != current)
-        switch_to(next);
-}
-
-/* Sees to it that the running thread's slice ends while others are ready. */
+/* Sees to it that the running thread's slice ends. */
 static void arm_slice(void)
 {
-    if (slice_end != UINT64_MAX || list_empty(&cpu()->ready))
-        return;
+    cpu()->slice_armed = true;
     slice_end = arch_clock() + SLICE_NS;
     arch_timer_set(slice_end);
 }
 
+static inline void switch_to(struct thread *next)
+{
+    struct cpu *c = cpu();
+    struct thread *previous = c->current;
+
+    c->slice_used = false;
+    c->current = next;
+    arch_switch(previous, next);
+}
+
+void schedule_yield(long result)
+{
+    struct cpu *c = cpu();
+    struct thread *current = c->current;
+
+    if (list_empty(&c->ready))
+        return;
+    if (unlikely(c->work)) {
+        c->work |= WORK_SCHEDULE;
+        return;
+    }
+    current->frame.eax = (uint32_t)result;
+    list_append(&c->ready, &current->queue);
+    struct thread *next = container_of(list_take(&c->ready), struct thread, queue);
+    switch_to(next);
+    if (unlikely(next->restart))
+        arch_leave_after_work();
+    arch_leave(&next->frame);
+}
+
+/* Picks the thread to go on with; waits for one if there is none. */
+static inline void choose(void)
+{
+    struct cpu *c = cpu();
+    struct thread *current = c->current;
+
+    if (current->state == THREAD_READY)
+        list_append(&c->ready, &current->queue);
+    while (unlikely(list_empty(&c->ready)))
+        arch_idle();
+    struct thread *next = container_of(list_take(&c->ready), struct thread, queue);
+    if (next != current)
+        switch_to(next);
+    if (unlikely(current->state == THREAD_ENDED))
+        object_drop(&current->object);
+}
+
+/* Does the call of a thread again that waited for what it needs. */
+static void redo_call(struct thread *thread)
+{
+    thread->restart = false;
+    thread->frame.eax = (uint32_t)system_call(thread->frame.error, &thread->frame);
+}
+
 void schedule_leave(void)
 {
-    for (;;) {
-        uint32_t work = cpu()->work;
-        cpu()->work = 0;
-        if (work & WORK_REAP)
+    struct cpu *c = cpu();
+
+    do {
+        if (unlikely(c->work & WORK_REAP))
             process_reap();
-        if ((work | cpu()->work) & WORK_SCHEDULE)
+        uint32_t work = c->work;
+        c->work = 0;
+        if (work & WORK_SCHEDULE)
             choose();
-        if (cpu()->work & WORK_REAP)
-            continue;
-        struct thread *thread = cpu()->current;
-        if (thread->restart) {
-            thread->restart = false;
-            thread->frame.eax = (uint32_t)system_call(thread->frame.error, &thread->frame);
-        } else if (!(cpu()->work & ~WORK_READY)) {
-            break;
-        }
-    }
-    arm_slice();
-    cpu()->work = 0;
+        if (unlikely(c->current->restart))
+            redo_call(c->current);
+    } while (unlikely(c->work & ~WORK_READY));
+    c->work = 0;
+    if (!c->slice_armed && !list_empty(&c->ready))
+        arm_slice();
 }

@@ -5,7 +5,7 @@
 #include "assert.h"
 #include "error.h"
 
-typedef long handler(uint32_t number, struct SystemCallFrame *frame) __attribute__((regparm(2)));
+typedef FAST_CALL long handler(uint32_t number, struct SystemCallFrame *frame);
 
 /* The frame's word n, in the order of the calling convention, as a value of a one-word type. */
 static inline uint32_t word(const struct SystemCallFrame *frame, int n)
@@ -20,8 +20,7 @@ static inline uint32_t word(const struct SystemCallFrame *frame, int n)
     })
 
 #define SYSCALL(nr, name, params, words, args)                                         \
-    static __attribute__((regparm(2))) long call_##name(uint32_t number,               \
-                                                        struct SystemCallFrame *frame) \
+    static FAST_CALL long call_##name(uint32_t number, struct SystemCallFrame *frame)  \
     {                                                                                  \
         return sys_##name args;                                                        \
     }
@@ -34,7 +33,7 @@ static handler *const table[] = {
 #undef SYSCALL
 };
 
-__attribute__((regparm(2))) long system_call(uint32_t number, struct SystemCallFrame *frame)
+FAST_CALL long system_call(uint32_t number, struct SystemCallFrame *frame)
 {
     if (number < array_count(table))
         return table[number](number, frame);

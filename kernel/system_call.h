@@ -8,6 +8,8 @@
 
 #include <limen/abi.h>
 
+#include "assert.h"
+
 /*
  * A thread's registers in user mode. It stands in the thread's control block, and the entry stubs
  * push it there directly: from eip on the processor does, or a stub in its place.
@@ -31,7 +33,7 @@ struct SystemCallFrame {
 
 /* Calls the handler of `number` with the frame's words; its result, or -ENOSYS. A handler that
  * blocks the thread answers what is then overwritten by whoever ends the wait. */
-long system_call(uint32_t number, struct SystemCallFrame *frame) __attribute__((regparm(2)));
+FAST_CALL long system_call(uint32_t number, struct SystemCallFrame *frame);
 
 /* The handlers' prototypes: sys_NAME. */
 #define SYSCALL(nr, name, params, words, args) [[nodiscard]] long sys_##name params;

@@ -88,7 +88,8 @@ void thread_end(struct thread *thread)
     thread->process->thread_count--;
     if (thread == cpu()->current)
         cpu()->work |= WORK_SCHEDULE;
-    object_drop(&thread->object);
+    else
+        object_drop(&thread->object);
 }
 
 void thread_block(void)

@@ -54,7 +54,8 @@ struct thread {
 /* Object's end: frees a thread that has ended. */
 void thread_destroy(struct thread *thread);
 
-/* Takes the thread out of everything; it never runs again. The hold that makes it alive goes. */
+/* Takes the thread out of everything; it never runs again. The hold that kept it alive goes, with the
+ * switch to another thread if it is the running one. */
 void thread_end(struct thread *thread);
 
 /* Makes a thread that was just created ready for the first time. */

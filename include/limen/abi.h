@@ -113,6 +113,9 @@ struct memory_map {
     uint32_t offset;            /* into the memory object, whole pages */
 };
 
+/* The most that one memory_read or memory_write copies. */
+#define MEMORY_COPY_MAX 0x10000
+
 /* --- Clocks --- */
 
 enum clock_id {

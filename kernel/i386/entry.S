@@ -26,7 +26,7 @@
         .section .text.entry, "ax"
         .globl  entry_start, entry_end
         .globl  entry_int80, entry_sysenter, entry_syscall, entry_debug, trap_vectors
-        .globl  kernel_exit, debug_from_task
+        .globl  kernel_exit, arch_leave, arch_leave_after_work, debug_from_task
 entry_start:
 
 /*
@@ -93,7 +93,8 @@ entry_int80:
         leal    FRAME_EIP - FRAME_SIZE(%ecx), %esp
         iretl
 
-/* SYSCALL: ecx = user's eip, esp still the user's; flags the user's but IF. */
+/* SYSCALL: ecx = user's eip, esp still the user's; flags the user's but IF. The frame is made fit for
+ * IRET, by which it leaves if not at once. */
         .balign 16
 entry_syscall:
         movl    %esp, %edx
@@ -101,6 +102,8 @@ entry_syscall:
         pushl   $SELECTOR_UDATA
         pushl   %edx
         pushfl
+        andl    $FLAGS_KEPT, (%esp)
+        orl     $FLAG_IF, (%esp)
         pushl   $SELECTOR_UCODE
         pushl   %ecx
         CROSS   KIND_SYSCALL, CROSSED_SYSCALL
@@ -116,7 +119,11 @@ leave_call:
 
 /* Out of the kernel to whichever thread goes on. */
 kernel_exit:
+arch_leave_after_work:
         call    trap_leave                      /* eax = frame */
+
+/* The same, where nothing is left to do: eax = the frame of the thread that goes on. */
+arch_leave:
         cmpl    $KIND_SYSENTER, FRAME_VECTOR(%eax)
         jne     leave_by_iret
         movl    FRAME_EBX(%eax), %ebx

@@ -15,7 +15,7 @@
 #define FXSAVE_MXCSR 24
 #define FCW_DEFAULT 0x037fu
 
-static struct thread *owner;    /* [c] whose state the registers hold, or NULL */
+struct thread *fpu_owner;
 static char initial[ARCH_FPU_SIZE] __attribute__((aligned(16)));
 
 static void allow(void)
@@ -81,20 +81,18 @@ bool fpu_use(struct thread *thread)
         memcpy(thread->arch.fpu, initial, sizeof(initial));
     }
     allow();
-    if (owner == thread)
+    if (fpu_owner == thread)
         return true;
-    if (owner)
-        save(owner->arch.fpu);
+    if (fpu_owner)
+        save(fpu_owner->arch.fpu);
     restore(thread->arch.fpu);
-    owner = thread;
+    fpu_owner = thread;
     return true;
 }
 
-void fpu_switch(struct thread *next)
+void fpu_switch_slow(struct thread *next)
 {
-    if (!owner)
-        return;
-    if (owner == next)
+    if (fpu_owner == next)
         allow();
     else if (!(read_cr0() & CR0_TS))
         forbid();
@@ -102,8 +100,8 @@ void fpu_switch(struct thread *next)
 
 void fpu_forget(struct thread *thread)
 {
-    if (owner == thread) {
-        owner = NULL;
+    if (fpu_owner == thread) {
+        fpu_owner = NULL;
         if (cpu_features.fpu)
             forbid();
     }

@@ -10,7 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "assert.h"
 #include "frame.h"
+#include "space.h"
 #include "system_call.h"
 #include "thread.h"
 
@@ -188,7 +190,17 @@ extern struct main_task main_task;
 #define GDT_ENTRIES 12
 
 void tables_init(void);
-void gdt_set(uint32_t selector, uint32_t low, uint32_t high);
+struct descriptor {
+    uint32_t low, high;
+};
+
+extern struct descriptor gdt[];
+
+static inline void gdt_set(uint32_t selector, uint32_t low, uint32_t high)
+{
+    gdt[selector / 8] = (struct descriptor){low, high};
+}
+
 void gdt_set_task(uint32_t selector, const struct task_state *task, uint32_t limit);
 void idt_set_task(uint32_t vector, uint32_t selector);
 void tasks_init(void);
@@ -219,11 +231,20 @@ uint32_t paging_tables_size(uint32_t low_end);
 phys_t paging_kernel_directory(void);
 /* A kernel address for one page of any physical memory, good until the next call with `slot`. */
 void *paging_window(uint32_t slot, uint32_t address);
-/* Makes the address space the running one (NULL: none but the kernel); leaves it if it is. */
-void paging_switch(struct space *space);
+/* The address space that CR3 names, or NULL: the kernel's own. Kept for the tasks, too, which have to
+ * restore CR3. */
+extern struct space *paging_loaded;     /* [c] */
+phys_t paging_current_directory(void);
+/* Leaves the address space, if it is the running one, for the kernel's own. */
 void paging_forget(struct space *space);
-/* Loads CR3, and keeps it for the tasks, which have to restore it. */
-void paging_load(phys_t directory);
+
+/* Makes the address space the running one. */
+static inline void paging_load(struct space *space)
+{
+    paging_loaded = space;
+    write_cr3(space->directory.address);
+}
+
 /* Maps the threshold page into the kernel directory, and so into every process. */
 void paging_map_threshold(phys_t frame);
 
@@ -234,24 +255,41 @@ void paging_map_threshold(phys_t frame);
 
 /* Called by entry.S: an exception or interrupt that came from user mode, or from the kernel (there
  * the frame ends at eflags). */
-__attribute__((regparm(1))) void trap_user(struct SystemCallFrame *frame);
-__attribute__((regparm(1))) void trap_kernel(struct SystemCallFrame *frame);
+FAST_CALL void trap_user(struct SystemCallFrame *frame);
+FAST_CALL void trap_kernel(struct SystemCallFrame *frame);
 /* Does what is left to do; the frame of the thread to go on with. */
 struct SystemCallFrame *trap_leave(void);
 
 /* --- FPU: fpu.c --- */
 
+extern struct thread *fpu_owner;    /* [c] whose state the registers hold, or NULL */
 void fpu_init(void);
 /* The running thread wants the FPU: false if there is no memory for its state. */
 bool fpu_use(struct thread *thread);
-void fpu_switch(struct thread *next);
+/* Sets CR0.TS as the next thread needs it. */
+void fpu_switch_slow(struct thread *next);
+
+static inline void fpu_switch(struct thread *next)
+{
+    if (fpu_owner)
+        fpu_switch_slow(next);
+}
+
 void fpu_forget(struct thread *thread);
 
 /* --- I/O ports: io_ports.c --- */
 
 /* Shows the running process's bitmap to the processor; false if it is shown already, or none. */
 bool io_ports_show(struct process *process);
-void io_ports_switch(struct process *process);
+extern struct process *io_ports_shown;  /* [c] whose bitmap the TSS holds, or NULL */
+void io_ports_switch_slow(struct process *process);
+
+static inline void io_ports_switch(struct process *process)
+{
+    if (io_ports_shown)
+        io_ports_switch_slow(process);
+}
+
 void io_ports_forget(struct process *process);
 
 /* --- Board --- */

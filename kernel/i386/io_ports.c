@@ -11,31 +11,31 @@
 #define BITMAP_OFFSET (offsetof(struct main_task, io_bitmap) - offsetof(struct main_task, tss))
 #define BITMAP_HIDDEN 0xffff    /* past the segment's limit: every port is closed */
 
-static struct process *shown;   /* [c] whose bitmap the TSS holds, or NULL */
+struct process *io_ports_shown;
 
 bool io_ports_show(struct process *process)
 {
     if (!process->io_bitmap[0] || !process->io_bitmap[1])
         return false;
-    if (shown == process && main_task.tss.io_bitmap == BITMAP_OFFSET)
+    if (io_ports_shown == process && main_task.tss.io_bitmap == BITMAP_OFFSET)
         return false;
     memcpy(main_task.io_bitmap, process->io_bitmap[0], PAGE_SIZE);
     memcpy(main_task.io_bitmap + PAGE_SIZE, process->io_bitmap[1], PAGE_SIZE);
     main_task.tss.io_bitmap = BITMAP_OFFSET;
-    shown = process;
+    io_ports_shown = process;
     return true;
 }
 
-void io_ports_switch(struct process *process)
+void io_ports_switch_slow(struct process *process)
 {
-    main_task.tss.io_bitmap = shown == process ? BITMAP_OFFSET : BITMAP_HIDDEN;
+    main_task.tss.io_bitmap = io_ports_shown == process ? BITMAP_OFFSET : BITMAP_HIDDEN;
 }
 
 void io_ports_forget(struct process *process)
 {
-    if (shown != process)
+    if (io_ports_shown != process)
         return;
-    shown = NULL;
+    io_ports_shown = NULL;
     main_task.tss.io_bitmap = BITMAP_HIDDEN;
 }
 

@@ -33,7 +33,7 @@ uint32_t paging_window_table[ENTRIES] PAGE_ALIGNED;
 
 static uint32_t low_limit;  /* [I] end of the direct map, physical */
 static uint32_t global;     /* [I] PTE_GLOBAL where the processor knows it */
-static struct space *loaded;
+struct space *paging_loaded;
 
 extern const char kernel_start[], kernel_writable[], kernel_stack_guard[];
 
@@ -189,7 +189,7 @@ phys_t arch_directory_create(struct quota *quota)
 
 void arch_directory_destroy(struct space *space)
 {
-    assert(loaded != space);
+    assert(paging_loaded != space);
     quota_give(space->quota, space->directory);
 }
 
@@ -294,16 +294,15 @@ uint32_t arch_next_table(struct space *space, uint32_t address, uint32_t end)
     return address < end ? address : end;
 }
 
-void paging_switch(struct space *space)
-{
-    if (space == loaded)
-        return;
-    loaded = space;
-    paging_load(space ? space->directory : paging_kernel_directory());
-}
-
 void paging_forget(struct space *space)
 {
-    if (space == loaded)
-        paging_switch(NULL);
+    if (space != paging_loaded)
+        return;
+    paging_loaded = NULL;
+    write_cr3(paging_kernel_directory().address);
+}
+
+phys_t paging_current_directory(void)
+{
+    return paging_loaded ? paging_loaded->directory : paging_kernel_directory();
 }

@@ -18,27 +18,18 @@
 #define TRAP_VECTORS 48
 #define TRAP_STUB_SIZE 16
 
-struct descriptor {
-    uint32_t low, high;
-};
-
 struct table_pointer {
     uint16_t pad;
     uint16_t limit;
     uint32_t base;
 };
 
-static struct descriptor gdt[GDT_ENTRIES] __attribute__((aligned(16)));
+struct descriptor gdt[GDT_ENTRIES] __attribute__((aligned(16)));
 static struct descriptor idt[256] __attribute__((aligned(16)));
 
 struct main_task main_task;
 
 extern const char trap_vectors[], entry_int80[], entry_debug[], kernel_stack_end[];
-
-void gdt_set(uint32_t selector, uint32_t low, uint32_t high)
-{
-    gdt[selector / 8] = (struct descriptor){low, high};
-}
 
 void gdt_set_task(uint32_t selector, const struct task_state *task, uint32_t limit)
 {

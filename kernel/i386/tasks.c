@@ -18,15 +18,8 @@ struct task {
 } __attribute__((aligned(128)));
 
 static struct task double_fault_task, nmi_task, machine_check_task, debug_task;
-static phys_t directory;    /* what CR3 holds while threads run; a task switch does not save it */
 
 extern const char entry_start[], entry_end[], debug_from_task[];
-
-void paging_load(phys_t next)
-{
-    directory = next;
-    write_cr3(next.address);
-}
 
 _Noreturn static void on_double_fault(void)
 {
@@ -45,7 +38,7 @@ _Noreturn static void on_machine_check(void)
 void on_nmi(void);
 void on_nmi(void)
 {
-    main_task.tss.cr3 = directory.address;
+    main_task.tss.cr3 = paging_current_directory().address;
     log_info("NMI");
 }
 
@@ -69,7 +62,7 @@ void on_debug(void)
 {
     struct task_state *tss = &main_task.tss;
 
-    tss->cr3 = directory.address;
+    tss->cr3 = paging_current_directory().address;
     if (tss->cs == SELECTOR_KCODE) {
         if (tss->eip < (uint32_t)entry_start || tss->eip >= (uint32_t)entry_end)
             panic("debug exception in the kernel at %08x", tss->eip);
@@ -115,7 +108,6 @@ static void set_task(struct task *task, uint32_t vector, uint32_t selector, void
 
 void tasks_init(void)
 {
-    directory = paging_kernel_directory();
     set_task(&double_fault_task, VECTOR_DOUBLE_FAULT, SELECTOR_DF_TSS, on_double_fault);
     set_task(&nmi_task, VECTOR_NMI, SELECTOR_NMI_TSS, nmi_loop);
     set_task(&machine_check_task, VECTOR_MACHINE_CHECK, SELECTOR_MC_TSS, on_machine_check);

@@ -9,9 +9,10 @@
 #define DESCRIPTOR_LIMIT 0x0000ffffu
 #define DESCRIPTOR_FLAGS 0x00cff300u    /* flat, writable data, DPL 3, accessed */
 
-static struct arch_segment shown_fs, shown_gs;  /* [c] the TLS descriptors in the GDT */
+static const struct arch_thread *shown;     /* [c] whose TLS descriptors the GDT holds */
+static const struct arch_thread base_0;     /* stands for all whose bases are 0 */
 
-static struct arch_segment make_segment(uint32_t selector, uint32_t base)
+static struct arch_segment make_segment(uint16_t selector, uint32_t base)
 {
     return (struct arch_segment){
         .selector = selector,
@@ -35,6 +36,9 @@ void arch_thread_init(struct thread *thread, const struct thread_start *start)
         make_segment(start->flags & THREAD_FS ? SELECTOR_FS : 0, start->fs_base);
     thread->arch.gs =
         make_segment(start->flags & THREAD_GS ? SELECTOR_GS : 0, start->gs_base);
+    thread->arch.descriptors = start->fs_base || start->gs_base ? &thread->arch : &base_0;
+    if (shown == &thread->arch)
+        shown = NULL;   /* they were of a thread that stood here before */
 }
 
 void arch_thread_destroy(struct thread *thread)
@@ -42,64 +46,47 @@ void arch_thread_destroy(struct thread *thread)
     fpu_forget(thread);
 }
 
-static uint32_t read_fs(void)
+static void save_segments(struct arch_thread *arch)
 {
-    uint32_t selector;
-
-    __asm__ volatile("movl %%fs, %0" : "=r"(selector));
-    return selector & 0xffff;
-}
-
-static uint32_t read_gs(void)
-{
-    uint32_t selector;
-
-    __asm__ volatile("movl %%gs, %0" : "=r"(selector));
-    return selector & 0xffff;
+    __asm__ volatile("movw %%fs, %0\n\tmovw %%gs, %1"
+                     : "=m"(arch->fs.selector), "=m"(arch->gs.selector));
 }
 
 /* Whatever selector a thread could load can be loaded again: the descriptors it may use are always
  * valid. */
 static void load_segments(const struct arch_thread *arch)
 {
-    __asm__ volatile("movl %0, %%fs\n\tmovl %1, %%gs"
+    __asm__ volatile("movw %0, %%fs\n\tmovw %1, %%gs"
                      :
-                     : "r"(arch->fs.selector), "r"(arch->gs.selector));
+                     : "m"(arch->fs.selector), "m"(arch->gs.selector));
 }
 
-static bool same_descriptor(const struct arch_segment *a, const struct arch_segment *b)
+/* Puts the thread's TLS descriptors into the GDT. */
+static inline void show_descriptors(const struct arch_thread *arch)
 {
-    return a->low == b->low && a->high == b->high;
-}
-
-/* Shows the thread's TLS descriptors; whether that changed any. */
-static bool show_descriptors(const struct arch_thread *arch)
-{
-    if (same_descriptor(&shown_fs, &arch->fs) && same_descriptor(&shown_gs, &arch->gs))
-        return false;
-    shown_fs = arch->fs;
-    shown_gs = arch->gs;
+    shown = arch->descriptors;
     gdt_set(SELECTOR_FS, arch->fs.low, arch->fs.high);
     gdt_set(SELECTOR_GS, arch->gs.low, arch->gs.high);
-    return true;
 }
 
-static void switch_segments(struct arch_thread *previous, const struct arch_thread *next)
+static inline void switch_segments(struct arch_thread *previous, const struct arch_thread *next)
 {
-    previous->fs.selector = read_fs();
-    previous->gs.selector = read_gs();
-    if (show_descriptors(next) || previous->fs.selector != next->fs.selector ||
-        previous->gs.selector != next->gs.selector)
-        load_segments(next);
+    save_segments(previous);
+    if (next->descriptors != shown)
+        show_descriptors(next);
+    else if (previous->fs.selector == next->fs.selector &&
+             previous->gs.selector == next->gs.selector)
+        return;
+    load_segments(next);
 }
 
-void arch_switch(struct thread *previous, struct thread *next)
+FAST_CALL void arch_switch(struct thread *previous, struct thread *next)
 {
     main_task.tss.esp0 = (uint32_t)(&next->frame + 1);
     switch_segments(&previous->arch, &next->arch);
     fpu_switch(next);
     if (previous->process != next->process) {
-        paging_switch(&next->process->space);
+        paging_load(&next->process->space);
         io_ports_switch(next->process);
     }
 }
@@ -108,21 +95,22 @@ void arch_thread_base(struct thread *thread, uint32_t which, uint32_t base)
 {
     struct arch_thread *arch = &thread->arch;
 
-    arch->fs.selector = read_fs();
-    arch->gs.selector = read_gs();
+    save_segments(arch);
     if (which == 0)
         arch->fs = make_segment(SELECTOR_FS, base);
     else
         arch->gs = make_segment(SELECTOR_GS, base);
+    arch->descriptors = arch;
     show_descriptors(arch);
     load_segments(arch);
 }
 
-void arch_thread_report(const struct thread *thread, struct thread_state *state)
+void arch_thread_report(struct thread *thread, struct thread_state *state)
 {
     const struct SystemCallFrame *frame = &thread->frame;
-    bool running = thread == cpu()->current;
 
+    if (thread == cpu()->current)
+        save_segments(&thread->arch);
     *state = (struct thread_state){
         .eax = frame->eax,
         .ebx = frame->ebx,
@@ -138,8 +126,8 @@ void arch_thread_report(const struct thread *thread, struct thread_state *state)
         .ss = frame->ss,
         .ds = SELECTOR_UDATA,
         .es = SELECTOR_UDATA,
-        .fs = running ? read_fs() : thread->arch.fs.selector,
-        .gs = running ? read_gs() : thread->arch.gs.selector,
+        .fs = thread->arch.fs.selector,
+        .gs = thread->arch.gs.selector,
     };
 }
 

@@ -69,7 +69,7 @@ static void on_page_fault(struct SystemCallFrame *frame)
     }
 }
 
-__attribute__((regparm(1))) void trap_user(struct SystemCallFrame *frame)
+FAST_CALL void trap_user(struct SystemCallFrame *frame)
 {
     struct thread *thread = cpu()->current;
 
@@ -107,7 +107,7 @@ static bool fix_up(struct SystemCallFrame *frame)
     return true;
 }
 
-__attribute__((regparm(1))) void trap_kernel(struct SystemCallFrame *frame)
+FAST_CALL void trap_kernel(struct SystemCallFrame *frame)
 {
     if (is_irq(frame->vector))
         handle_irq(frame->vector - VECTOR_IRQ);
@@ -116,26 +116,22 @@ __attribute__((regparm(1))) void trap_kernel(struct SystemCallFrame *frame)
               frame->vector, frame->eip, frame->error, read_cr2(), frame->ebp);
 }
 
-/* Lets a thread that entered by SYSENTER or SYSCALL leave by IRET, with its own flags. */
-static void leave_by_iret(struct SystemCallFrame *frame)
+/* The running thread crossed with TF set, which entry_debug took away: it leaves by IRET, with TF. */
+static void restore_single_step(void)
 {
+    struct SystemCallFrame *frame = &cpu()->current->frame;
+
+    cpu()->work &= ~WORK_SINGLE_STEP;
     frame->vector = FRAME_INT80;
-    frame->eflags = (frame->eflags & EFLAGS_KEPT) | EFLAGS_IF;
+    frame->eflags = (frame->eflags & EFLAGS_KEPT) | EFLAGS_IF | EFLAGS_TF;
 }
 
 struct SystemCallFrame *trap_leave(void)
 {
-    if (cpu()->work & WORK_SINGLE_STEP) {
-        struct SystemCallFrame *frame = &cpu()->current->frame;
-        cpu()->work &= ~WORK_SINGLE_STEP;
-        leave_by_iret(frame);
-        frame->eflags |= EFLAGS_TF;
-    }
+    if (unlikely(cpu()->work & WORK_SINGLE_STEP))
+        restore_single_step();
     schedule_leave();
-    struct SystemCallFrame *frame = &cpu()->current->frame;
-    if (frame->vector == FRAME_SYSCALL)
-        leave_by_iret(frame);
-    return frame;
+    return &cpu()->current->frame;
 }
 
 void arch_idle(void)
