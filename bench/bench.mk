@@ -17,11 +17,8 @@ BENCH_NEEDS := $(B)/user/bench/measures $(BENCH_PROBES) $(B)/kernel/limen.elf \
 TEST_SUITES += bench/measures=bench/check
 TEST_NEEDS += $(BENCH_NEEDS)
 
-$(B)/user/bench/measures: $(BENCH_O) $(SYSROOT)/lib/libc.a
-	@mkdir -p $(@D)
-	$(CC) $(ARCH_LDFLAGS) -static -nostdlib -Wl,--build-id=none -o $@ \
-	  $(SYSROOT)/lib/crt1.o $(SYSROOT)/lib/crti.o $(BENCH_O) $(SYSROOT)/lib/libc.a \
-	  $(LIBGCC) $(SYSROOT)/lib/crtn.o
+$(B)/user/bench/measures: $(BENCH_O) $(USER_LIBC)
+	$(call user_link,$@,$(BENCH_O))
 
 $(B)/bench/%.o: user/bench/%.c $(SYSROOT)/include/limen.stamp
 	@mkdir -p $(@D)

@@ -78,9 +78,12 @@ class Build:
         return path
 
 
-def qemu(machine, kernel, archive, command, more):
+ICOUNT = "shift=0,sleep=off"
+
+
+def qemu(machine, kernel, archive, command, more, icount=ICOUNT):
     return qemu_base(machine) + [
-        "-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm",
+        "-icount", icount, "-rtc", "base=2026-01-01,clock=vm",
         "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
         "-kernel", kernel, "-initrd", archive, "-append", command, *more,
     ]

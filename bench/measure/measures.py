@@ -2,6 +2,7 @@
 """Each measure of bench/measures.tsv, taken. A function here returns {name: value};
 `take_all` calls them all. Values are instructions unless the table says otherwise.
 """
+import itertools
 import math
 import re
 import time
@@ -16,7 +17,8 @@ BENCH_LINE = re.compile(r"bench (\w+) (\d+(?:\.\d+)?)$")
 PROBE_LINE = re.compile(r"probe ([0-9A-F]{8})$")
 
 MEMORY_MOST_MIB = 64        # where the search for the least begins; Limen must boot there
-PROMPT_SECONDS = 20
+GREETING = "`help` tells what can be done here."
+REFUSALS = ("Limen cannot start", "PANIC")
 HELLO = "programs/hello"
 
 
@@ -70,28 +72,37 @@ def boot_to_init(build):
     return {"boot_to_init": (end - begin) % (1 << 32)}
 
 
+def prompt_comes(console):
+    """Reads up to init's greeting, which stands above its prompt."""
+    for line in lines_of(console):
+        if line == GREETING:
+            return True
+        if any(words in line for words in REFUSALS):
+            return False
+    return False
+
+
 def runs_hello_with(build, memory):
-    """Whether the ordinary archive comes to its prompt and runs programs/hello from
-    there."""
+    """Whether the ordinary archive comes to its prompt and runs programs/hello there."""
     command = qemu(replace(PENTIUM3, memory=memory), build.file(KERNEL),
                    build.file(ARCHIVE), "exit=debug", COM1_ONLY)
     log = build.file(f"{FOLDER}/memory-{memory}.log")
     with Console(command, log, interactive=True) as console:
         try:
-            console.read_until(b"> ", time.monotonic() + PROMPT_SECONDS)
+            if not prompt_comes(console):
+                return False
             console.write(f"{HELLO}\r".encode())
-            console.read_until(b"\n", time.monotonic() + PROMPT_SECONDS)
-            answer = console.read_until(b"\n", time.monotonic() + PROMPT_SECONDS)
-        except (TimeoutError, EOFError):
+            echo, answer = itertools.islice(lines_of(console), 2)
+        except (TimeoutError, ValueError):
             return False
-    return answer.lower().startswith("hello")
+    return echo.endswith(HELLO) and answer.startswith("Hello")
 
 
 def memory_min_mib(build):
     """Bisection over steps of 1 MiB."""
     fails, runs = 0, MEMORY_MOST_MIB
     if not runs_hello_with(build, runs):
-        raise BenchError(f"no prompt, or no answer from {HELLO}, with {runs} MiB: see "
+        raise BenchError(f"no greeting, or no answer from {HELLO}, with {runs} MiB: see "
                          f"{build.file(FOLDER)}/memory-{runs}.log")
     while runs - fails > 1:
         middle = (fails + runs) // 2

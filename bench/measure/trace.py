@@ -23,6 +23,7 @@ PARTNER = "user/bench/measures/partner.h"
 
 TURNS_BEFORE = 3
 STEPS_MOST = 20000
+ICOUNT_STEPPED = "shift=0,sleep=on"     # with sleep=off, time would jump at every stop
 STUB_SECONDS = 60
 INSTRUCTION_MOST = 15           # bytes
 NOP = b"\x90"
@@ -91,11 +92,12 @@ def run_to_turn(stub, label, program):
 
 
 def step_through(stub, end):
-    """Steps until the address is reached again."""
+    """Steps until the program's next turn begins. A store that faulted is met there twice,
+    the second time on return from the kernel: that is no new turn."""
     steps = []
     for _ in range(STEPS_MOST):
         address = stub.register("eip")
-        if steps and address == end:
+        if steps and address == end and steps[-1].ring == 3:
             return steps
         if steps and steps[-1].address == address:
             steps[-1].times += 1
@@ -173,7 +175,8 @@ def trace(build, path):
         socket = os.path.join(folder, "stub")
         command = qemu(path.machine, build.file(KERNEL), archive,
                        f"gate={path.gate} exit=debug -- run",
-                       [*COM1_ONLY, "-S", "-gdb", f"unix:{socket},server=on,wait=off"])
+                       [*COM1_ONLY, "-S", "-gdb", f"unix:{socket},server=on,wait=off"],
+                       icount=ICOUNT_STEPPED)
         log = build.file(f"{FOLDER}/path-{path.name}.log")
         with Console(command, log):
             wait_for(socket, STUB_SECONDS)
