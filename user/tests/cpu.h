@@ -21,6 +21,7 @@ struct cpu_facts {
     bool sse;
     bool sse2;
     bool umip;
+    bool smap;
 };
 
 static inline void cpu_leaf(uint32_t leaf, uint32_t words[4])
@@ -73,6 +74,7 @@ static inline struct cpu_facts cpu_facts(void)
     if (leaves < 7)
         return facts;
     cpu_leaf(7, words);
+    facts.smap = (words[1] & 1u << 20) != 0;
     facts.umip = (words[2] & 1u << 2) != 0;
     return facts;
 }

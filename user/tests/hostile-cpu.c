@@ -9,26 +9,62 @@
 
 /* 77 is a row's own first byte. */
 #define ROW(name, text, wanted, ...) SNIPPET(name, "77:\n" #__VA_ARGS__)
+#define RETURN_ROW ROW
 #include "hostile-cpu.def"
+#undef RETURN_ROW
 #undef ROW
 
 static struct cpu_facts cpu;
+static bool returns_work;
+
+#define NO_RETURNS \
+    "far returns of user mode use the stack as the kernel would, against SMAP"
 
 static unsigned int count_rows(void)
 {
     unsigned int count = 0;
 #define ROW(name, text, wanted, ...) count++;
+#define RETURN_ROW ROW
 #include "hostile-cpu.def"
+#undef RETURN_ROW
 #undef ROW
     return count;
 }
 
+/*
+ * Where the processor has SMAP, QEMU's TCG (7.2) makes IRET, RETF and far CALL of user
+ * mode access the stack as supervisor, and fault on it: then none of them can be tested.
+ */
+SNIPPET(far_pair, "77: pushl %cs\n pushl $CODE + 1f - 77b\n lret\n 1: pass")
+
+static bool try_return(void)
+{
+    struct process_end end;
+    outcome_t got = row_run(snippet_far_pair,
+                            (uint32_t)(snippet_far_pair_end - snippet_far_pair), &end);
+    outcome_t wanted = EXIT_0 | (cpu.smap ? FAULT(14) | RUNS_ON : 0);
+    tap_ok((got & wanted) != 0, "a far return");
+    return got == EXIT_0;
+}
+
+static void test_return_row(const char *text, const uint8_t *start, const uint8_t *end,
+                            outcome_t wanted)
+{
+    if (returns_work)
+        row_check(text, start, end, wanted);
+    else
+        tap_skip(1, "%s: " NO_RETURNS, text);
+}
+
 static void test_rows(void)
 {
+#define RETURN_ROW(name, text, wanted, ...) \
+    test_return_row(text, snippet_##name, snippet_##name##_end, wanted);
 #define ROW(name, text, wanted, ...) \
     row_check(text, snippet_##name, snippet_##name##_end, wanted);
 #include "hostile-cpu.def"
 #undef ROW
+#undef RETURN_ROW
 }
 
 /* --- int n --- */
@@ -113,24 +149,26 @@ struct way {
     const uint8_t *end;
     unsigned int works_for;
     bool same_privilege; /* a selector that asks for less than ring 3 is refused */
+    bool far_return;     /* uses the stack, see try_return */
 };
 
-#define WAY(text, name, works_for, same_privilege)                            \
-    {                                                                         \
-        text, snippet_##name, snippet_##name##_end, works_for, same_privilege \
+#define WAY(text, name, works_for, same_privilege, far_return)                 \
+    {                                                                          \
+        text, snippet_##name, snippet_##name##_end, works_for, same_privilege, \
+            far_return                                                         \
     }
 static const struct way ways[] = {
-    WAY("MOV DS", to_ds, USER_DATA, false),
-    WAY("MOV ES", to_es, USER_DATA, false),
-    WAY("MOV FS", to_fs, USER_DATA, false),
-    WAY("MOV GS", to_gs, USER_DATA, false),
-    WAY("POP DS", pop_ds, USER_DATA, false),
-    WAY("MOV SS", to_ss, USER_STACK, true),
-    WAY("far JMP", far_jump, USER_CODE, false),
-    WAY("far CALL", far_call, USER_CODE, false),
-    WAY("RETF", far_return, USER_CODE, true),
-    WAY("IRET", interrupt_return, USER_CODE, true),
-    WAY("VERR, VERW, LAR, LSL", verify, ~0u, false),
+    WAY("MOV DS", to_ds, USER_DATA, false, false),
+    WAY("MOV ES", to_es, USER_DATA, false, false),
+    WAY("MOV FS", to_fs, USER_DATA, false, false),
+    WAY("MOV GS", to_gs, USER_DATA, false, false),
+    WAY("POP DS", pop_ds, USER_DATA, false, false),
+    WAY("MOV SS", to_ss, USER_STACK, true, false),
+    WAY("far JMP", far_jump, USER_CODE, false, false),
+    WAY("far CALL", far_call, USER_CODE, false, true),
+    WAY("RETF", far_return, USER_CODE, true, true),
+    WAY("IRET", interrupt_return, USER_CODE, true, true),
+    WAY("VERR, VERW, LAR, LSL", verify, ~0u, false, false),
 };
 #define WAYS (sizeof(ways) / sizeof(*ways))
 
@@ -173,6 +211,10 @@ static void test_way(const struct way *way)
     static const uint32_t far[] = {0x0ff8, 0x7ffb, 0x8000, 0x801b,
                                    0x8023, 0xfff8, 0xfffb, 0xffff};
     bool right = true;
+    if (way->far_return && !returns_work) {
+        tap_skip(1, "%s: " NO_RETURNS, way->text);
+        return;
+    }
     for (uint32_t selector = 0; selector < 0xa0; selector++)
         right = test_selector(way, selector) && right;
     for (unsigned int i = 0; i < sizeof(far) / sizeof(*far); i++)
@@ -183,8 +225,9 @@ static void test_way(const struct way *way)
 int main(void)
 {
     cpu = cpu_facts();
-    tap_plan(count_rows() + 256 + WAYS);
+    tap_plan(1 + count_rows() + 256 + WAYS);
     rows_begin();
+    returns_work = try_return();
     test_rows();
     for (uint32_t vector = 0; vector < 256; vector++)
         tap_ok(test_interrupt(vector), "int %u", vector);
