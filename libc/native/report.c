@@ -15,6 +15,7 @@
 #include <limen/syscall.h>
 
 #define FRAMES_MAX 24
+#define REPEATS_MAX 10000           /* of one caller, before it is left at that */
 #define SIGNAL_BASE 128
 
 #define VECTOR_PAGE_FAULT 14
@@ -149,23 +150,44 @@ static void log_registers(const struct thread_state *state)
              state->fs, state->gs);
 }
 
-/* Follows the frame pointers: each points at the caller's, the return address above
- * it. */
+/* The caller of a function that has no frame: where the stack's top returns to. It is told only
+ * after a jump to nowhere, when it is known to be there. */
+static void log_jumper(const struct limen_child *child, const struct thread_state *state)
+{
+    uint32_t distance, address;
+    if (elf_symbol(&child->file, state->eip, &distance))
+        return;
+    long size = limen_memory_read(child->process, state->esp, &address, sizeof address);
+    if (size == sizeof address && elf_symbol(&child->file, address - 1, &distance))
+        log_frame(child, address, true);
+}
+
+/* Follows the frame pointers: each points at the caller's, the return address above it. A
+ * function that calls itself again and again from one place is told once. */
 static void log_callers(const struct limen_child *child, const struct thread_state *state)
 {
-    log_frame(child, state->eip, false);
     uint32_t frame = state->ebp;
-    for (int i = 0; i < FRAMES_MAX; i++) {
+    uint32_t last = 0, repeats = 0;
+    log_frame(child, state->eip, false);
+    log_jumper(child, state);
+    for (int lines = 0; lines < FRAMES_MAX && repeats < REPEATS_MAX;) {
         uint32_t pair[2];
-        if (frame == 0
-            || limen_memory_read(child->process, frame, pair, sizeof pair) != sizeof pair)
+        long size = limen_memory_read(child->process, frame, pair, sizeof pair);
+        if (frame == 0 || size != sizeof pair || pair[1] == 0 || pair[0] == frame)
             return;
-        if (pair[1] == 0 || pair[0] == frame)
-            return;
-        log_frame(child, pair[1], true);
         frame = pair[0];
+        if (pair[1] == last) {
+            repeats++;
+            continue;
+        }
+        if (repeats > 0)
+            log_line("  ... %u times more", repeats);
+        log_frame(child, pair[1], true);
+        last = pair[1];
+        repeats = 0;
+        lines++;
     }
-    log_line("  … and more");
+    log_line("  ... and more");
 }
 
 void limen_report(const struct limen_child *child, const struct process_end *end)
@@ -173,6 +195,8 @@ void limen_report(const struct limen_child *child, const struct process_end *end
     char what[120];
     limen_describe_end(end, what, sizeof what);
     log_line("%s: %s", child->name, what);
+    if (end->reason == PROCESS_KILLED)
+        return;
     log_registers(&end->state);
     log_callers(child, &end->state);
 }

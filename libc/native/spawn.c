@@ -198,8 +198,7 @@ int limen_child_wait(struct limen_child *child, struct process_end *end,
     long error = limen_process_wait(child->process, end, deadline);
     if (error < 0)
         return (int)error;
-    bool bad = end->reason == PROCESS_FAULTED || end->reason == PROCESS_NO_MEMORY;
-    if (bad && !child->silent)
+    if (end->reason != PROCESS_EXITED && !child->silent)
         limen_report(child, end);
     return 0;
 }

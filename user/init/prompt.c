@@ -23,15 +23,15 @@
 
 struct builtin {
     const char *name;
-    void (*run)(void);
+    void (*run)(char **arguments);
     const char *help;
 };
 
-static void do_help(void);      /* lists the table that it stands in */
+static void do_help(char **arguments);      /* lists the table that it stands in */
 
 /* --- What init does itself --- */
 
-static void do_ls(void)
+static void do_ls(char **)
 {
     struct archive archive;
     struct archive_member member;
@@ -42,7 +42,7 @@ static void do_ls(void)
         printf("%9u  %s\n", member.size, member.name);
 }
 
-static void do_log(void)
+static void do_log(char **)
 {
     struct system_info info;
     if (limen_system_info(&info) < 0)
@@ -57,12 +57,13 @@ static void do_log(void)
     }
 }
 
-static void do_poweroff(void)
+static void do_poweroff(char **arguments)
 {
-    machine_end(MACHINE_POWER_OFF, 0);
+    uint32_t status = arguments[0] ? (uint32_t)strtoul(arguments[0], NULL, 0) : 0;
+    machine_end(MACHINE_POWER_OFF, status);
 }
 
-static void do_reboot(void)
+static void do_reboot(char **)
 {
     machine_end(MACHINE_REBOOT, 0);
 }
@@ -71,13 +72,13 @@ static const struct builtin builtins[] = {
     {"help", do_help, "this list"},
     {"ls", do_ls, "the files of the boot archive"},
     {"log", do_log, "the kernel's log"},
-    {"poweroff", do_poweroff, "switches the machine off"},
+    {"poweroff", do_poweroff, "switches the machine off; an emulator may take a status"},
     {"reboot", do_reboot, "starts the machine anew"},
 };
 
 #define BUILTIN_COUNT (sizeof builtins / sizeof builtins[0])
 
-static void do_help(void)
+static void do_help(char **)
 {
     for (size_t i = 0; i < BUILTIN_COUNT; i++)
         printf("%-10s %s\n", builtins[i].name, builtins[i].help);
@@ -172,7 +173,7 @@ static void do_words(char **words, int count)
         return;
     const struct builtin *builtin = find_builtin(argv[0]);
     if (builtin) {
-        builtin->run();
+        builtin->run(argv + 1);
         return;
     }
 
@@ -214,6 +215,8 @@ void prompt_loop(void)
             printf("\n");
             continue;
         }
+        if (line[size - 1] == '\n')
+            size--;
         line[size] = '\0';
         do_line(line);
     }

@@ -12,8 +12,8 @@
  *     limen_child_wait(&child, &end, NULL);
  *     limen_child_close(&child);
  *
- * limen_child_wait writes a report to the kernel's log if the child has faulted: what,
- * where, the registers, and who called whom.
+ * limen_child_wait writes a report to the kernel's log if the child did not exit by
+ * itself: what, where, the registers, and who called whom.
  */
 #ifndef LIMEN_SPAWN_H
 #define LIMEN_SPAWN_H
