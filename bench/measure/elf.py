@@ -3,12 +3,27 @@
 starts, what stands where, which function an address lies in."""
 import struct
 from bisect import bisect_right
+from dataclasses import dataclass
 
 PT_LOAD = 1
 SHT_SYMTAB, SHT_NOBITS = 2, 8
 SHF_ALLOC = 1 << 1
-STT_NOTYPE, STT_FUNC = 0, 2
+STT_NOTYPE, STT_OBJECT, STT_FUNC = 0, 1, 2
 SHN_UNDEF, SHN_ABS = 0, 0xFFF1
+
+
+@dataclass(frozen=True, order=True)
+class Symbol:
+    address: int
+    is_global: bool         # a global one names an address rather than a local one
+    name: str
+    size: int               # 0: not told
+
+    def place(self, address):
+        offset = address - self.address
+        if self.size and offset >= self.size:
+            return None
+        return f"{self.name}+{offset:#x}" if offset else self.name
 
 
 class Elf:
@@ -21,36 +36,35 @@ class Elf:
         self.entry = header[3]
         self.segments = self._table("<IIIIIIII", header[4], header[8], header[9])
         self.sections = self._table("<IIIIIIIIII", header[5], header[10], header[11])
-        self.symbols = {name: value for value, name in self._symbols()}
-        self.labels = sorted((value, name) for name, value in self.symbols.items())
-        self.addresses = [value for value, _ in self.labels]
+        symbols = sorted(self._symbols())
+        self.symbols = {symbol.name: symbol.address for symbol in symbols}
+        self.labels = {symbol.address: symbol for symbol in symbols}
+        self.addresses = sorted(self.labels)
 
     def _table(self, form, offset, size, count):
         return [struct.unpack_from(form, self.data, offset + index * size)
                 for index in range(count)]
 
     def _symbols(self):
-        """(address, name) of each function and each label of assembly."""
+        """Functions, variables, and labels of assembly."""
         for section in self.sections:
             if section[1] != SHT_SYMTAB:
                 continue
             names = self.sections[section[6]][4]
-            for symbol in self._table("<IIIBBH", section[4], 16, section[5] // 16):
-                name, value, _, info, _, where = symbol
-                start = names + name
-                text = self.data[start:self.data.index(b"\0", start)].decode("ascii")
-                if text and info & 15 in (STT_NOTYPE, STT_FUNC) \
-                        and where not in (SHN_UNDEF, SHN_ABS):
-                    yield value, text
+            for entry in self._table("<IIIBBH", section[4], 16, section[5] // 16):
+                start = names + entry[0]
+                name = self.data[start:self.data.index(b"\0", start)].decode("ascii")
+                if name and entry[3] & 15 in (STT_NOTYPE, STT_OBJECT, STT_FUNC) \
+                        and entry[5] not in (SHN_UNDEF, SHN_ABS):
+                    yield Symbol(entry[1], bool(entry[3] >> 4), name, entry[2])
 
     def place(self, address):
-        """`function+offset`, or nothing where no loaded section has the address."""
+        """`symbol+offset`, or nothing where no loaded section has the address."""
         for section in self.sections:
             if section[2] & SHF_ALLOC and section[3] <= address < section[3] + section[5]:
                 index = bisect_right(self.addresses, address) - 1
                 if index >= 0:
-                    value, name = self.labels[index]
-                    return name if value == address else f"{name}+{address - value:#x}"
+                    return self.labels[self.addresses[index]].place(address)
         return None
 
     def offset_of(self, address):

@@ -37,7 +37,7 @@ def short(value):
     """A value as a reader says it: 44.95, 1,392, 4.81 M."""
     for least, unit in ((1e9, " G"), (1e6, " M")):
         if value >= least:
-            return f"{value / least:.2f}{unit}".replace(".00", "")
+            return f"{value / least:.2f}".rstrip("0").rstrip(".") + unit
     return f"{value:,}"
 
 

@@ -32,6 +32,7 @@ SLOT = 32                       # an instruction, what follows it, and NOPs: dis
 OBJDUMP = os.environ.get("OBJDUMP", "objdump")
 OBJDUMP_LINE = re.compile(r"^\s*([0-9a-f]+):\t([0-9a-f ]+?)\s*\t(.*)$")
 CONSTANT = re.compile(r"^#define (\w+) (0x[0-9a-f]+)\b", re.MULTILINE)
+ADDRESS = re.compile(r"-?0x[0-9a-f]{7,8}\b")
 BRANCH = re.compile(r"^((?:j\w+|call|loop\w*)\s+)0x([0-9a-f]+)$")
 
 
@@ -157,12 +158,16 @@ class Places:
         image = self.kernel if address >= self.kernel_base else self.program
         return image.place(address) or f"{address:#x}"
 
+    def operand(self, match):
+        """An operand that is an address of the image by name; any other as it is. objdump
+        shows a displacement into the kernel, which is above 2 GiB, as a negative number."""
+        name = self.name(int(match[0], 16) % (1 << 32))
+        return match[0] if name.startswith("0x") else name
+
     def fill_in(self, steps):
         for step in steps:
             step.place = self.name(step.address)
-            branch = BRANCH.match(step.text)
-            if branch:
-                step.text = f"{branch[1]}{self.name(int(branch[2], 16))}"
+            step.text = ADDRESS.sub(self.operand, step.text)
 
 
 def trace(build, path):
