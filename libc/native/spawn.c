@@ -62,8 +62,8 @@ long spawn_write(handle_t process, uint32_t address, const void *bytes, uint32_t
     for (uint32_t done = 0; done < size;) {
         long part = limen_memory_write(process, address + done,
                                        (const char *)bytes + done, size - done);
-        if (part < 0)
-            return part;
+        if (part <= 0)
+            return -ENOMEM;     /* both ranges are mapped: only the quota can be in the way */
         done += (uint32_t)part;
     }
     return 0;
