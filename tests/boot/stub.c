@@ -192,11 +192,13 @@ static void copy(void *to, const void *from, size_t size)
         ((char *)to)[i] = ((const char *)from)[i];
 }
 
-/* Puts the kernel's segments where they belong; answers its entry. */
+/* Puts the kernel's segments where they belong; answers where its entry then is. The file
+ * gives that as a virtual address, as GRUB wants it, or as a physical one. */
 static uint32_t load_kernel(const char *image)
 {
     const struct elf_header *header = (const void *)image;
     const struct elf_phdr *phdr = (const void *)(image + header->phdrs);
+    uint32_t entry = header->entry;
 
     for (uint32_t i = 0; i < header->phdr_count; i++, phdr++) {
         if (phdr->type != ELF_LOAD)
@@ -205,8 +207,10 @@ static uint32_t load_kernel(const char *image)
         copy((void *)to, image + phdr->offset, phdr->file_size);
         for (uint32_t j = phdr->file_size; j < phdr->memory_size; j++)
             to[j] = 0;
+        if (header->entry - phdr->address < phdr->file_size)
+            entry = header->entry - phdr->address + phdr->physical;
     }
-    return header->entry;
+    return entry;
 }
 
 static char *next_word(char *text)
