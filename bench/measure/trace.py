@@ -93,8 +93,8 @@ def run_to_turn(stub, label, program):
 
 
 def step_through(stub, end):
-    """Steps until the program's next turn begins. A store that faulted is met there twice;
-    the second time, on return from the kernel, is no new turn."""
+    """Steps until the program's next turn begins. A store that faulted is met
+    there twice; the second time, on return from the kernel, is no new turn."""
     steps = []
     for _ in range(STEPS_MOST):
         address = stub.register("eip")
@@ -159,8 +159,8 @@ class Places:
         return image.place(address) or f"{address:#x}"
 
     def operand(self, match):
-        """An operand that is an address of the image, by name; any other as it is. objdump
-        shows a displacement into the kernel, which is above 2 GiB, as negative."""
+        """An operand that is an address of the image, by name; any other as it is.
+        objdump shows a displacement into the kernel, above 2 GiB, as negative."""
         name = self.name(int(match[0], 16) % (1 << 32))
         return match[0] if name.startswith("0x") else name
 
