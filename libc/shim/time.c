@@ -171,6 +171,13 @@ static long sleep_on(int clock, int flags, uint64_t ns)
     return limen_clock_sleep(&deadline);
 }
 
+/* Waits for a handler to run. None does yet, so only the end of the process ends it. */
+long shim_pause(void)
+{
+    const uint64_t never = UINT64_MAX;
+    return limen_clock_sleep(&never);
+}
+
 long shim_nanosleep(const struct time32 *time, [[maybe_unused]] struct time32 *left)
 {
     uint64_t ns;
