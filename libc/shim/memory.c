@@ -72,7 +72,8 @@ long shim_mmap2(uint32_t address, uint32_t size, uint32_t protection, uint32_t f
 {
     if (!(flags & MAP_ANONYMOUS))
         return -ENODEV;
-    bool fixed = flags & MAP_FIXED;
+    bool fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+    bool replace = !(flags & MAP_FIXED_NOREPLACE);
     if (!size || (fixed && (address & PAGE_MASK)))
         return -EINVAL;
     if (!whole_pages(size))
@@ -81,8 +82,8 @@ long shim_mmap2(uint32_t address, uint32_t size, uint32_t protection, uint32_t f
     struct memory_map map = {
         .address = address & ~PAGE_MASK,
         .size = whole_pages(size),
-        .flags =
-            native_protection(protection) | (fixed ? MEMORY_FIXED | MEMORY_REPLACE : 0),
+        .flags = native_protection(protection) | (fixed ? MEMORY_FIXED : 0)
+                 | (fixed && replace ? MEMORY_REPLACE : 0),
     };
     long error = limen_memory_map(HANDLE_SELF, &map);
     return error < 0 ? error : (long)map.address;
@@ -123,8 +124,22 @@ long shim_madvise(uint32_t address, [[maybe_unused]] uint32_t size, int advice)
     }
 }
 
+/* Whether anything is mapped on a page: nothing else can be mapped there then. */
+static bool is_mapped(uint32_t page)
+{
+    struct memory_map map = {
+        .address = page,
+        .size = PAGE_SIZE,
+        .flags = MEMORY_READ | MEMORY_FIXED,
+    };
+    if (limen_memory_map(HANDLE_SELF, &map) < 0)
+        return true;
+    limen_memory_unmap(HANDLE_SELF, page, PAGE_SIZE);
+    return false;
+}
+
 /* Shrinks in place. Growing fails as if there were no room, and the caller copies: native
- * memory cannot be moved. */
+ * memory cannot be moved. (musl also asks in order to learn whether a page is mapped.) */
 long shim_mremap(uint32_t address, uint32_t size, uint32_t new_size, uint32_t flags,
                  [[maybe_unused]] uint32_t new_address)
 {
@@ -132,6 +147,8 @@ long shim_mremap(uint32_t address, uint32_t size, uint32_t new_size, uint32_t fl
         return -EINVAL;
     uint32_t old_pages = whole_pages(size);
     uint32_t new_pages = whole_pages(new_size);
+    if (!is_mapped(address))
+        return -EFAULT;
     if (!new_pages || new_pages > old_pages)
         return -ENOMEM;
     if (new_pages < old_pages) {

@@ -7,9 +7,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "libc-child.h"
@@ -116,6 +118,26 @@ static void check_information(void)
     tap_is(sysconf(_SC_NPROCESSORS_ONLN), 1, "one processor");
 }
 
+static void check_terminal(void)
+{
+    struct stat status;
+    tap_ok(fstat(1, &status) == 0 && S_ISCHR(status.st_mode), "fstat of the terminal");
+    tap_ok(lseek(1, 0, SEEK_CUR) == -1 && errno == ESPIPE, "which has no position");
+
+    struct termios settings, changed, read_back;
+    tap_is(tcgetattr(0, &settings), 0, "tcgetattr");
+    tap_ok((settings.c_lflag & (ECHO | ICANON)) == (ECHO | ICANON)
+               && settings.c_cc[VINTR] == 3,
+           "a terminal echoes and takes lines at first");
+    changed = settings;
+    cfmakeraw(&changed);
+    tap_is(tcsetattr(0, TCSANOW, &changed), 0, "tcsetattr");
+    tcgetattr(0, &read_back);
+    tap_is(tcsetattr(0, TCSANOW, &settings), 0, "and back");
+    tap_ok(!(read_back.c_lflag & (ECHO | ICANON | ISIG)) && !(read_back.c_oflag & OPOST),
+           "it was raw in between");
+}
+
 static void check_random(void)
 {
     uint8_t first[16] = {0}, second[16] = {0};
@@ -143,10 +165,11 @@ int main(int argc, char **argv)
 {
     if (argc > 1)
         return play(argv[1]);
-    tap_plan(15);
+    tap_plan(22);
     check_registers();
     check_unserved();
     check_information();
+    check_terminal();
     check_random();
     exits_with("exit by number", 0x23);
     exits_with("last exit", 0);

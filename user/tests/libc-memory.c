@@ -121,10 +121,17 @@ static void check_mmap(void)
     tap_ok(all_are(pages, 4096, 1) && all_are(pages + 2 * 4096, 2 * 4096, 1),
            "and only there");
     tap_is(mprotect(pages, 4096, PROT_READ), 0, "mprotect");
+    tap_ok(mmap(pages, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+                -1, 0) == MAP_FAILED && errno == EEXIST,
+           "MAP_FIXED_NOREPLACE replaces nothing");
     tap_is(madvise(pages, 4096, MADV_WILLNEED), 0, "madvise that asks for nothing");
     tap_is(madvise(pages, 4096, MADV_DONTNEED), -1, "madvise that must zero is refused");
     tap_ok(mremap(pages, 4 * 4096, 2 * 4096, 0) == pages, "mremap shrinks");
+    tap_ok(mremap(pages, 4096, MIB, 0) == MAP_FAILED && errno == ENOMEM,
+           "and does not grow");
     tap_is(munmap(pages, 2 * 4096), 0, "munmap");
+    tap_ok(mremap(pages, 4096, 8192, 0) == MAP_FAILED && errno == EFAULT,
+           "mremap of nothing fails with EFAULT");
     tap_ok(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, 0, 0) == MAP_FAILED,
            "mmap of a console fails");
     tap_is(errno, ENODEV, "with ENODEV");
@@ -162,7 +169,7 @@ int main(int argc, char **argv)
 {
     if (argc > 1)
         return play(argv[1]);
-    tap_plan(35);
+    tap_plan(38);
     check_malloc();
     check_large();
     check_exhaustion();

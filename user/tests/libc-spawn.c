@@ -197,7 +197,8 @@ static void check_kill(void)
     tap_is(limen_spawn(&child, &how), 0, "a child that sleeps for ever");
     limen_clock_get(CLOCK_ID_MONOTONIC, &deadline);
     deadline += 100 * MILLISECOND;
-    tap_is(limen_child_wait(&child, &end, &deadline), -ETIMEDOUT, "does not end by itself");
+    tap_is(limen_child_wait(&child, &end, &deadline), -ETIMEDOUT,
+           "does not end by itself");
     limen_child_kill(&child);
     tap_is(limen_child_wait(&child, &end, NULL), 0, "but can be killed");
     tap_is(limen_exit_status(&end), 137, "which shows as 137");

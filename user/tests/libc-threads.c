@@ -80,6 +80,14 @@ static void check_life(void)
     tap_ok(error == 0 && seen == getpid(),
            "a thread with the smallest stack makes calls");
 
+    void *stack = NULL;
+    size_t size = 0;
+    pthread_getattr_np(pthread_self(), &attributes);
+    pthread_attr_getstack(&attributes, &stack, &size);
+    tap_ok((char *)&seen > (char *)stack && (char *)&seen < (char *)stack + size
+               && size > 0x100000,
+           "the first thread knows its stack");
+
     int failures = 0;
     for (int i = 0; i < MANY; i++) {
         failures += pthread_create(&thread, NULL, return_number, NULL) != 0;
@@ -368,7 +376,7 @@ int main(int argc, char **argv)
 {
     if (argc > 1)
         return play(argv[1]);
-    tap_plan(33);
+    tap_plan(34);
     check_life();
     check_detached();
     check_mutex();
