@@ -77,25 +77,38 @@ static inline uint32_t frames_free(void)
     return system_now().frames_free;
 }
 
+/* This program's headers; a twin, which has no auxiliary vector, finds them as its parent
+ * did. */
+static const Elf32_Phdr *own_headers;
+static uint32_t own_header_count;
+
+static inline void find_own_headers(void)
+{
+    if (own_headers != NULL)
+        return;
+    own_headers = (const Elf32_Phdr *)getauxval(AT_PHDR);
+    own_header_count = (uint32_t)getauxval(AT_PHNUM);
+}
+
 /*
  * Touches every page of this program's own data and 16 KiB of its stack, so that none of
  * them is made between two counts of free page frames.
  */
 static inline void touch_own_memory(void)
 {
-    const Elf32_Phdr *header = (const Elf32_Phdr *)getauxval(AT_PHDR);
-    uint32_t count = (uint32_t)getauxval(AT_PHNUM);
     volatile uint8_t stack[4 * PAGE_SIZE];
     for (uint32_t at = 0; at < sizeof(stack); at += PAGE_SIZE)
         stack[at] = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t end = header[i].p_vaddr + header[i].p_memsz;
-        if (header[i].p_type != PT_LOAD)
+    find_own_headers();
+    for (uint32_t i = 0; i < own_header_count; i++) {
+        uint32_t end = own_headers[i].p_vaddr + own_headers[i].p_memsz;
+        if (own_headers[i].p_type != PT_LOAD)
             continue;
-        for (uint32_t at = header[i].p_vaddr; at < end; at = (at | (PAGE_SIZE - 1)) + 1) {
+        for (uint32_t at = own_headers[i].p_vaddr; at < end;
+             at = (at | (PAGE_SIZE - 1)) + 1) {
             volatile uint8_t *byte = (volatile uint8_t *)at;
             uint8_t value = *byte;
-            if ((header[i].p_flags & PF_W) != 0)
+            if ((own_headers[i].p_flags & PF_W) != 0)
                 *byte = value;
         }
     }
@@ -117,13 +130,27 @@ static inline long child_map(struct child child, uint32_t address, uint32_t size
 static inline bool child_write(struct child child, uint32_t address, const void *bytes,
                                uint32_t size)
 {
-    return limen_memory_write(child.process, address, bytes, size) == (long)size;
+    for (uint32_t done = 0; done < size;) {
+        long part = limen_memory_write(child.process, address + done,
+                                       (const uint8_t *)bytes + done, size - done);
+        if (part <= 0)
+            return false;
+        done += (uint32_t)part;
+    }
+    return true;
 }
 
 static inline bool child_read(struct child child, uint32_t address, void *bytes,
                               uint32_t size)
 {
-    return limen_memory_read(child.process, address, bytes, size) == (long)size;
+    for (uint32_t done = 0; done < size;) {
+        long part = limen_memory_read(child.process, address + done,
+                                      (uint8_t *)bytes + done, size - done);
+        if (part <= 0)
+            return false;
+        done += (uint32_t)part;
+    }
+    return true;
 }
 
 /* Makes an empty process; its handle's value is 0 where that fails. */
@@ -217,17 +244,16 @@ static inline outcome_t row_run(const void *code, uint32_t size, struct process_
 /* Copies this program's segments and makes a stack in a new child of so many pages. */
 static inline bool twin_load(struct child *child, uint32_t pages)
 {
-    const Elf32_Phdr *header = (const Elf32_Phdr *)getauxval(AT_PHDR);
-    uint32_t count = (uint32_t)getauxval(AT_PHNUM);
     uint32_t writable = MEMORY_READ | MEMORY_WRITE;
     *child = child_create(pages);
     if (child->process.value == 0)
         return false;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t start = header[i].p_vaddr & ~(PAGE_SIZE - 1);
-        uint32_t end = header[i].p_vaddr + header[i].p_memsz;
+    find_own_headers();
+    for (uint32_t i = 0; i < own_header_count; i++) {
+        uint32_t start = own_headers[i].p_vaddr & ~(PAGE_SIZE - 1);
+        uint32_t end = own_headers[i].p_vaddr + own_headers[i].p_memsz;
         uint32_t size = (end - start + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-        if (header[i].p_type != PT_LOAD)
+        if (own_headers[i].p_type != PT_LOAD)
             continue;
         if (child_map(*child, start, size, writable | MEMORY_EXECUTE) != 0
             || !child_write(*child, start, (const void *)start, size))
@@ -256,6 +282,53 @@ static inline outcome_t twin_run(struct child *child, uint32_t pages,
     if (!twin_load(child, pages) || !twin_start(child, function, argument))
         return NOT_STARTED;
     return child_wait(*child, end);
+}
+
+/*
+ * Starts a bare thread in this process, at a function that never returns, on a stack that
+ * ends at `top`. It has no TLS: it makes native calls only. Returns its handle or an
+ * error.
+ */
+static inline long bare_thread(void (*function)(uint32_t), uint32_t argument, void *top)
+{
+    uint32_t *frame = (uint32_t *)(((uint32_t)top & ~15u) - 16);
+    struct thread_start start = {.eip = (uint32_t)function, .esp = (uint32_t)frame - 4};
+    frame[-1] = 0; /* return address */
+    frame[0] = argument;
+    return limen_thread_create(HANDLE_SELF, &start);
+}
+
+/* Lets others run until the word, which they write, has this value; false if it never
+ * does. */
+static inline bool wait_for(const volatile uint32_t *word, uint32_t value)
+{
+    uint64_t deadline = clock_now() + PATIENCE;
+    while (*word != value) {
+        if (clock_now() > deadline)
+            return false;
+        (void)limen_thread_yield();
+    }
+    return true;
+}
+
+/* The same for a word in a child's memory. */
+static inline bool child_wait_for(struct child child, const volatile uint32_t *word,
+                                  uint32_t value)
+{
+    uint64_t deadline = clock_now() + PATIENCE;
+    uint32_t now = ~value;
+    while (child_read(child, (uint32_t)word, &now, sizeof(now)) && now != value) {
+        if (clock_now() > deadline)
+            return false;
+        (void)limen_thread_yield();
+    }
+    return now == value;
+}
+
+static inline void sleep_for(uint64_t time)
+{
+    uint64_t deadline = clock_now() + time;
+    (void)limen_clock_sleep(&deadline);
 }
 
 /* Says in words how a child ended, into a buffer. */
