@@ -10,15 +10,15 @@
 # TEST_SUITES are words NAME=FILE: programs that run on the host and print TAP. Any part
 # may add to it, and to TEST_NEEDS what must be built for them.
 
-TEST_SUITES += $(UNIT_SUITES) $(CHECK_SUITES) $(BOOT_SUITES)
-TEST_NEEDS += $(B)/kernel/limen.elf $(B)/archive.tar $(B)/limen.iso
+TEST_SUITES += $(UNIT_SUITES) $(CHECK_SUITES) $(BOOT_SUITES) tools=tools/test-tools
+TEST_NEEDS += $(B)/kernel/limen.elf $(B)/archive.tar $(B)/limen.iso $(B)/run.stamp
 CHECK_SUITES := host/runner=tests/check-runner host/486=tests/check-486 \
   host/layers=tests/check-layers host/form=tests/check-form
-BOOT_SUITES := boot/errors=tests/check-boot
+BOOT_SUITES := boot/errors=tests/check-boot boot/start=tests/check-start
 TEST_RUN = B='$(B)' OBJDUMP='$(OBJDUMP)' tests/run --build $(B)
 
-# Each unit test: tests/unit/NAME.c, and the files that it is linked with beside UNIT_COMMON.
-# clock and rtc take theirs in by #include, to put a fake board under it.
+# Each unit test: tests/unit/NAME.c, and the files that it is linked with beside
+# UNIT_COMMON. clock and rtc take theirs in by #include, to put a fake board under it.
 UNIT_TESTS := archive clock command elf frame gate handle log multiboot quota region rtc \
   tree user_range
 UNIT_COMMON := tests/unit/host.c kernel/frame.c
@@ -32,6 +32,8 @@ UNIT_multiboot := kernel/multiboot.c
 UNIT_quota := kernel/quota.c
 UNIT_region := kernel/region.c kernel/tree.c
 UNIT_tree := kernel/tree.c
+UNIT_SUITES := $(UNIT_TESTS:%=unit/%)
+UNIT_SUITES := $(join $(UNIT_SUITES),$(UNIT_TESTS:%==$(B)/tests/unit/%))
 
 UNIT_CFLAGS := -std=gnu2x -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter \
   -Wno-attributes -DLIMEN_KERNEL -Iinclude -Ikernel -Ilibc/include \

@@ -13,6 +13,7 @@ import subprocess
 from dataclasses import dataclass
 
 KERNEL = "kernel/limen.elf"     # below the build folder
+ISO_KERNEL = "iso/boot/limen.elf"   # as GRUB wants it
 ARCHIVE = "archive.tar"
 BOCHS_BIOS = "/usr/share/bochs/BIOS-bochs-latest"
 BOCHS_VGA_BIOS = "/usr/share/bochs/VGABIOS-lgpl-latest"
@@ -124,7 +125,7 @@ def make_iso(path, build, archive, command):
     tree = path + ".tree"
     shutil.rmtree(tree, ignore_errors=True)
     os.makedirs(os.path.join(tree, "boot/grub"))
-    shutil.copy(os.path.join(build, KERNEL), os.path.join(tree, "boot/limen.elf"))
+    shutil.copy(os.path.join(build, ISO_KERNEL), os.path.join(tree, "boot/limen.elf"))
     shutil.copy(os.path.join(build, archive), os.path.join(tree, "boot/archive.tar"))
     with open(os.path.join(tree, "boot/grub/grub.cfg"), "w", encoding="ascii") as file:
         file.write(GRUB_CONFIGURATION.format(command=command))

@@ -31,6 +31,7 @@ class Program:
         self.bailed = False
         self.seen = 0
         self.recent = deque(maxlen=CONTEXT_LINES)
+        self.notes = deque(maxlen=CONTEXT_LINES)    # since the last test
         self.open_failure = None    # the diagnostics after a `not ok` line belong to it
 
     def feed(self, line):
@@ -42,8 +43,11 @@ class Program:
             self._add(failure(f"{self.name}/{line}", *self.recent))
         elif test := TEST_LINE.match(line):
             self._read_test(test)
+            self.notes.clear()
         elif self.open_failure and len(self.open_failure.context) < 3 * CONTEXT_LINES:
             self.open_failure.context.append(line)
+        else:
+            self.notes.append(line)
 
     def _read_plan(self, count, reason):
         if self.plan is not None:
@@ -59,7 +63,7 @@ class Program:
         if number != self.seen:
             self._add(failure(f"{name}: expected number {self.seen}", *self.recent))
         elif test[1]:
-            self._add(failure(name, *self.recent))
+            self._add(failure(name, *self.notes))
         elif SKIP_MARK.search(test[3]):
             self.skipped += 1
             self.open_failure = None

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Executables: good ones pass, and whatever passes keeps within its file and user memory. */
+/* Executables: good ones pass, and what passes keeps within its file and user memory. */
 #include "elf.h"
 
 #include <limen/layout.h>
@@ -111,7 +111,8 @@ static void whatever_passes_keeps_its_bounds(void **state)
         uint64_t end = (uint64_t)segment.vaddr + segment.memsz;
         assert_true((uint64_t)segment.offset + segment.filesz <= FILE_SIZE);
         assert_true(segment.filesz <= segment.memsz);
-        assert_true(segment.memsz == 0 || (segment.vaddr >= USER_START && end <= USER_END));
+        if (segment.memsz > 0)
+            assert_true(segment.vaddr >= USER_START && end <= USER_END);
     }
     assert_true(passed > 1000);
 }

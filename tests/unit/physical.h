@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fake physical memory for what reads it: one block of bytes at an address of the test's choice.
- * Everything else reads as 0xff, as on a PC.
+ * Fake physical memory for what reads it: one block of bytes at an address of the test's
+ * choice. Everything else reads as 0xff, as on a PC.
  */
 #ifndef TESTS_UNIT_PHYSICAL_H
 #define TESTS_UNIT_PHYSICAL_H
