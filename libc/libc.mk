@@ -83,3 +83,5 @@ $(SYSROOT)/lib/libc.a: $(SYSROOT)/musl.stamp $(SHIM_O) $(B)/libc/init_tls.o libc
 
 .PHONY: libc
 libc: $(USER_LIBC) $(SYSROOT)/lib/libc.a
+
+include libc/host/host.mk

@@ -5,6 +5,7 @@
  */
 #include "shim.h"
 
+#include <stddef.h>
 #include <sys/syscall.h>
 
 struct entry {

@@ -13,7 +13,7 @@
  *             int *parent_word, void *tls, int *child_word)
  * The new thread finds function and argument on its stack and its frame chain at an end.
  *
- *     esp -> 0, edi, esi, ebx, return address, function, stack, flags, argument, …
+ *     esp -> edi, esi, ebx, ebp, return address, function, stack, flags, argument, …
  */
     .globl __clone
     .hidden __clone

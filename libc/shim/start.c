@@ -7,11 +7,17 @@
  */
 #include "shim.h"
 
+#include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 #include <limen/gate.h>
 
 #define DESCRIPTOR_SYSINFO 4            /* the word of a descriptor at %gs:16 */
+
+static_assert(offsetof(struct shim_thread, self) == THREAD_SELF, "known to entry.S");
+static_assert(offsetof(struct shim_thread, user_esp) == THREAD_USER_ESP,
+              "known to entry.S");
 
 extern char **__environ;
 void shim_entry(void);

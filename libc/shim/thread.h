@@ -11,7 +11,7 @@
 #ifndef SHIM_THREAD_H
 #define SHIM_THREAD_H
 
-/* Offsets in struct shim_thread, checked below. */
+/* Offsets in struct shim_thread, checked in start.c. */
 #define THREAD_SELF 0
 #define THREAD_USER_ESP 4
 
@@ -24,8 +24,6 @@
 /* A Linux call, as musl makes it. */
 #define ENTER_SHIM call *%gs:16
 #else
-#include <assert.h>
-#include <stddef.h>
 #include <stdint.h>
 
 struct shim_thread {
@@ -39,10 +37,6 @@ struct shim_thread {
     uint64_t blocked;           /* signals held back; bit n-1 is signal n */
     uint64_t pending;           /* raised while blocked */
 };
-
-static_assert(offsetof(struct shim_thread, self) == THREAD_SELF, "known to entry.S");
-static_assert(offsetof(struct shim_thread, user_esp) == THREAD_USER_ESP,
-              "known to entry.S");
 
 static inline struct shim_thread *shim_self(void)
 {
