@@ -305,6 +305,8 @@ uint64_t rtc_read(void);
 void serial_init(void);
 void serial_early_init(void);
 void serial_interrupt(uint32_t irq);
+/* Waits until all that was written is on the line. */
+void serial_drain(void);
 void screen_init(void);
 void screen_write(const char *bytes, uint32_t size);
 void threshold_init(void);

@@ -21,6 +21,7 @@
 #define ENABLE_SENT 0x02
 #define STATUS_RECEIVED 0x01
 #define STATUS_ROOM 0x20
+#define STATUS_IDLE 0x40        /* nothing left in FIFO or shift register */
 #define DIVISOR_LATCH 0x80
 #define FORMAT_8N1 0x03
 #define FIFO_ON 0x07
@@ -88,6 +89,17 @@ void serial_init(void)
     for (uint32_t i = 0; i < CONSOLE_COUNT; i++) {
         if (uarts[i].present)
             enable(&uarts[i], ENABLE_RECEIVED);
+    }
+}
+
+void serial_drain(void)
+{
+    for (uint32_t i = 0; i < CONSOLE_COUNT; i++) {
+        uint32_t polls = 0;
+        while (uarts[i].present && !(get_register(&uarts[i], LINE_STATUS) & STATUS_IDLE)) {
+            if (++polls == SEND_POLLS)
+                break;
+        }
     }
 }
 

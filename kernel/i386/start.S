@@ -6,13 +6,18 @@
 #include <limen/layout.h>
 
 #define MAGIC 0x1badb002
-#define FLAGS 0x00000003                /* modules on page boundaries, memory information */
+#define FLAGS 0x00010003                /* modules on page boundaries, memory information, and
+                                           where to load: loaders differ about an ELF file's entry
+                                           point, which here is a physical address */
 #define PHYS(symbol) (symbol - KERNEL_BASE)
 #define PRESENT_WRITABLE 3
 
         .section .multiboot, "a"
         .balign 4
+multiboot_header:
         .long   MAGIC, FLAGS, -(MAGIC + FLAGS)
+        .long   PHYS(multiboot_header), PHYS(kernel_start), PHYS(kernel_load_end)
+        .long   PHYS(kernel_end), PHYS(start)
 
         .text
         .globl  start

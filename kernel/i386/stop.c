@@ -161,7 +161,7 @@ _Noreturn static void reset(void)
 
 void arch_stop(enum machine_action action, uint32_t status)
 {
-    __asm__ volatile("cli");
+    serial_drain();
     if (debug_exit)
         out32(DEBUG_EXIT, status);
     if (action == MACHINE_REBOOT)
@@ -174,6 +174,7 @@ void arch_stop(enum machine_action action, uint32_t status)
 
 void arch_panic_stop(void)
 {
+    serial_drain();
     if (debug_exit)
         out32(DEBUG_EXIT, PANIC_STATUS);
     arch_halt();
