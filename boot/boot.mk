@@ -39,6 +39,7 @@ $(B)/cc.conf: FORCE
 	@{ echo "compiler='$(CC)'"; \
 	  echo "compiler_include='$$($(CC) -print-file-name=include)'"; \
 	  echo "libgcc='$(LIBGCC)'"; \
+	  echo "arch_flags='$(ARCH_CFLAGS)'"; \
 	  if echo __linux__ | $(CC) -E -P - | grep -q __linux__; \
 	  then echo "linux_macros='-D__linux__=1 -D__unix__=1'"; \
 	  else echo "linux_macros="; fi; } >$@.new
