@@ -291,10 +291,10 @@ static inline outcome_t twin_run(struct child *child, uint32_t pages,
  */
 static inline long bare_thread(void (*function)(uint32_t), uint32_t argument, void *top)
 {
-    uint32_t *frame = (uint32_t *)(((uint32_t)top & ~15u) - 16);
-    struct thread_start start = {.eip = (uint32_t)function, .esp = (uint32_t)frame - 4};
-    frame[-1] = 0; /* return address */
-    frame[0] = argument;
+    volatile uint32_t *frame = (volatile uint32_t *)(((uint32_t)top & ~15u) - 16 - 4);
+    struct thread_start start = {.eip = (uint32_t)function, .esp = (uint32_t)frame};
+    frame[0] = 0; /* return address */
+    frame[1] = argument;
     return limen_thread_create(HANDLE_SELF, &start);
 }
 
