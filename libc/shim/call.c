@@ -5,7 +5,6 @@
  */
 #include "shim.h"
 
-#include <stddef.h>
 #include <sys/syscall.h>
 
 struct entry {
