@@ -110,6 +110,13 @@ static void give_io_bitmap(struct process *process)
     }
 }
 
+/* Lets those who wait for the end of the process look again: it has ended, or their handle is gone. */
+static void restart_waiters(struct process *process)
+{
+    while (!list_empty(&process->waiters))
+        thread_restart(container_of(process->waiters.next, struct thread, queue));
+}
+
 /* Takes from a process that ended everything but its memory. */
 static void reap_finished(struct process *process)
 {
@@ -119,8 +126,7 @@ static void reap_finished(struct process *process)
         thread_end(container_of(process->threads.next, struct thread, sibling));
     while (!list_empty(&process->children))
         process_finish(container_of(process->children.next, struct process, sibling), &killed);
-    while (!list_empty(&process->waiters))
-        thread_restart(container_of(process->waiters.next, struct thread, queue));
+    restart_waiters(process);
     handle_table_destroy(&process->handles);
     arch_process_forget(process);
     give_io_bitmap(process);
@@ -132,6 +138,7 @@ static void reap_unheld(struct process *process)
 {
     struct process *parent = process->parent;
 
+    restart_waiters(process);
     list_remove(&process->sibling);
     handle_table_destroy(&process->handles);
     arch_process_forget(process);
