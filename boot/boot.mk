@@ -13,14 +13,11 @@ $(ARCHIVE): $(USER_INIT) $(USER_PROGRAMS) $(USER_TESTS)
 	tar --create --file $@ --format=ustar --sort=name --mtime=@0 --owner=0 --group=0 \
 	  --numeric-owner --mode=a+rX,u+w,go-w -C $(B)/user $(sort $(^:$(B)/user/%=%))
 
-# GRUB looks for the entry point among the segments' virtual addresses, so the copy on the
-# ISO gets it as one. grub-mkrescue prints pages of progress; they matter only if it fails.
+# grub-mkrescue prints pages of progress; they matter only if it fails.
 $(ISO): $(KERNEL) $(ARCHIVE) boot/grub.cfg
 	@rm -rf $(B)/iso
 	@mkdir -p $(B)/iso/boot/grub
-	$(OBJCOPY) --set-start=0x$$($(NM) $(KERNEL) | sed -n 's/ T start$$//p') \
-	  $(KERNEL) $(B)/iso/boot/limen.elf
-	cp $(ARCHIVE) $(B)/iso/boot
+	cp $(KERNEL) $(ARCHIVE) $(B)/iso/boot
 	cp boot/grub.cfg $(B)/iso/boot/grub
 	grub-mkrescue -d /usr/lib/grub/i386-pc --output=$@ $(B)/iso >$(B)/iso.log 2>&1 \
 	  || { cat $(B)/iso.log; exit 1; }
@@ -30,7 +27,7 @@ iso: $(ISO)
 
 # --- What `limen run` and `limen cc` need ---
 
-$(B)/run.stamp: $(KERNEL) $(USER_INIT) $(USER_LIBC) $(B)/cc.conf
+$(B)/run.stamp: $(KERNEL) $(USER_INIT) $(USER_LIBC) $(B)/cc.conf boot/boot.mk
 	@touch $@
 
 # The compiler behind `limen cc`, as shell assignments; rewritten when the choice changes.
