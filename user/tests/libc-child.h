@@ -13,11 +13,18 @@
 #include <limen/spawn.h>
 #include <limen/tap.h>
 
+#define CHILD_STACK 0x40000u    /* can overflow within the quota of a small machine */
+
 /* Runs this program in a role to its end; reason 0 where it could not be started. */
 static inline struct process_end run_role(const char *role)
 {
     char *argv[] = {"child", (char *)role, NULL};
-    struct limen_spawn how = {.argv = argv, .stdio = STDIO_RAW, .flags = SPAWN_SILENT};
+    struct limen_spawn how = {
+        .argv = argv,
+        .stack_size = CHILD_STACK,
+        .stdio = STDIO_RAW,
+        .flags = SPAWN_SILENT,
+    };
     struct limen_child child;
     struct process_end end = {0};
     if (limen_spawn(&child, &how) < 0) {

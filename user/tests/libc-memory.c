@@ -22,11 +22,11 @@ static unsigned char *map_pages(size_t size, int protection)
     return mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
-static uint32_t pages_used(void)
+static struct process_info process_now(void)
 {
     struct process_info info = {0};
     limen_process_info(HANDLE_SELF, &info);
-    return info.pages_used;
+    return info;
 }
 
 /* Whether all bytes of a range have one value. */
@@ -60,19 +60,25 @@ static void check_malloc(void)
     tap_ok(kept, "none on top of another");
 }
 
+/* Large blocks, at most eight units at a time: half of the quota, or 8 MiB. */
 static void check_large(void)
 {
-    uint32_t before = pages_used();
-    unsigned char *block = malloc(3 * MIB);
-    tap_ok(block != NULL, "malloc of 3 MiB");
+    struct process_info before = process_now();
+    size_t unit = before.pages_limit / 16 * 4096;
+    if (unit > MIB)
+        unit = MIB;
+    unsigned char *block = malloc(3 * unit);
+    tap_ok(block != NULL, "malloc of a large block");
     if (block)
-        memset(block, 5, 3 * MIB);
-    unsigned char *grown = realloc(block, 5 * MIB);
-    tap_ok(grown && all_are(grown, 3 * MIB, 5), "realloc to 5 MiB keeps the contents");
-    unsigned char *shrunk = realloc(grown, MIB);
-    tap_ok(shrunk && all_are(shrunk, MIB, 5), "realloc to 1 MiB does too");
+        memset(block, 5, 3 * unit);
+    unsigned char *grown = realloc(block, 5 * unit);
+    tap_ok(grown && all_are(grown, 3 * unit, 5),
+           "realloc to a larger one keeps the contents");
+    unsigned char *shrunk = realloc(grown, unit);
+    tap_ok(shrunk && all_are(shrunk, unit, 5), "realloc to a smaller one does too");
     free(shrunk);
-    tap_ok(pages_used() < before + 64, "and the memory is given back");
+    tap_ok(process_now().pages_used < before.pages_used + 64,
+           "and the memory is given back");
     unsigned char *zero = calloc(1000, 1000);
     tap_ok(zero && all_are(zero, 1000000, 0), "calloc is zero");
     free(zero);
