@@ -74,8 +74,9 @@ STRIP := $(BINUTILS)strip
 ARCH_CFLAGS := -m32 -march=i486 -fno-pie -fno-pic -fno-stack-protector \
     -fcf-protection=none
 
-# Compilers for bare ELF take `long` where those for Linux, and musl, take `int`. They can be
-# told so, but for what they know by themselves: their own functions and printf's formats.
+# Compilers for bare ELF take `long` where those for Linux, and musl, take `int`. They can
+# be told so, but for what they know by themselves: their own functions and printf's
+# formats.
 ifneq ($(filter %-elf-,$(CROSS_COMPILE)),)
   ARCH_CFLAGS += -Wno-builtin-declaration-mismatch -Wno-format \
       $(foreach type,INT32 INTPTR PTRDIFF,-U__$(type)_TYPE__ -D__$(type)_TYPE__=int) \
