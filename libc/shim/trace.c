@@ -27,6 +27,8 @@ static const struct error_name error_names[] = {
 #define ERROR(name, number, text) {number, #name},
 #include <limen/errors.def>
 #undef ERROR
+    {ENOTTY, "ENOTTY"},         /* the shim's own */
+    {ESPIPE, "ESPIPE"},
 };
 
 struct line {
