@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Limen. `make help` lists what can be made. Each part has its own fragment; everything made
-# goes to $(B).
+# Limen. `make help` lists what can be made. Each part has its own fragment; everything
+# made goes to $(B).
 .DEFAULT_GOAL := iso
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules

@@ -39,11 +39,12 @@ void arch_page_zero(phys_t frame);
 void arch_page_read(phys_t frame, uint32_t offset, void *to, uint32_t size);
 void arch_page_write(phys_t frame, uint32_t offset, const void *from, uint32_t size);
 
-/* Copies any physical memory into the kernel, as device tables and boot information need. */
+/* Copies any physical memory into the kernel, as device tables and boot information need.
+ */
 void arch_phys_read(uint32_t address, void *to, uint32_t size);
 
-/* Page tables. A mapping is (frame, protection) or nothing. A table is taken at the quota's cost
- * and given back with its last mapping. */
+/* Page tables. A mapping is (frame, protection) or nothing. A table is taken at the
+ * quota's cost and given back with its last mapping. */
 phys_t arch_directory_create(struct quota *quota);
 void arch_directory_destroy(struct space *space);
 [[nodiscard]] bool arch_map(struct space *space, uint32_t address, phys_t frame,
@@ -77,8 +78,8 @@ void arch_ports_changed(struct process *process);
 
 /* --- Time --- */
 
-uint64_t arch_clock(void);              /* monotonic ns */
-uint64_t arch_wall_offset(void);        /* wall clock minus monotonic */
+uint64_t arch_clock(void);       /* monotonic ns */
+uint64_t arch_wall_offset(void); /* wall clock minus monotonic */
 /* Asks for an interrupt at the time (or soon after); UINT64_MAX: none. */
 void arch_timer_set(uint64_t deadline);
 
@@ -95,7 +96,8 @@ _Noreturn void arch_panic_stop(void);
 /* Console devices: channel numbers of enum console_channel. */
 /* Writes everything, waiting for the device. */
 void arch_console_write(uint32_t channel, const char *bytes, uint32_t size);
-/* Writes what the device takes now; if that is nothing, console_interrupt will tell of room. */
+/* Writes what the device takes now; if that is nothing, console_interrupt will tell of
+ * room. */
 uint32_t arch_console_send(uint32_t channel, const char *bytes, uint32_t size);
 bool arch_console_present(uint32_t channel);
 /* Takes a received byte, or -1. */

@@ -9,15 +9,16 @@
 
 /* A thread's %fs and %gs. The descriptors are kept as the GDT wants them. */
 struct arch_segment {
-    uint16_t selector;          /* as found when the thread last stopped */
-    uint32_t low, high;         /* its TLS descriptor */
+    uint16_t selector;  /* as found when the thread last stopped */
+    uint32_t low, high; /* its TLS descriptor */
 };
 
 struct arch_thread {
-    struct arch_segment fs;     /* [c] */
-    struct arch_segment gs;     /* [c] */
-    const struct arch_thread *descriptors;  /* [c] itself, or one that all of base 0 share */
-    void *fpu;                  /* [c] owned: saved FPU state, or NULL: never used one */
+    struct arch_segment fs; /* [c] */
+    struct arch_segment gs; /* [c] */
+    const struct arch_thread
+        *descriptors; /* [c] itself, or one that all of base 0 share */
+    void *fpu;        /* [c] owned: saved FPU state, or NULL: never used one */
 };
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The boot archive: see archive.h. Every header is judged by its checksum before it is used. */
+/* The boot archive: see archive.h. Every header is judged by its checksum before it is
+ * used. */
 #include "archive.h"
 
 #include "memory.h"
@@ -7,8 +8,10 @@
 #define BLOCK 512u
 
 struct header {
-    char name[100], mode[8], uid[8], gid[8], size[12], time[12], checksum[8], type, link[100];
-    char magic[6], version[2], user[32], group[32], major[8], minor[8], prefix[155], pad[12];
+    char name[100], mode[8], uid[8], gid[8], size[12], time[12], checksum[8], type,
+        link[100];
+    char magic[6], version[2], user[32], group[32], major[8], minor[8], prefix[155],
+        pad[12];
 };
 
 static_assert(sizeof(struct header) == BLOCK, "a header is one block");
@@ -20,7 +23,8 @@ enum step {
     STEP_BAD,
 };
 
-/* An octal number that ends with a space or 0, or fills its field; UINT32_MAX if it is none. */
+/* An octal number that ends with a space or 0, or fills its field; UINT32_MAX if it is
+ * none. */
 static uint32_t octal(const char *text, uint32_t size)
 {
     uint32_t value = 0;
@@ -59,8 +63,8 @@ static bool is_empty(const struct header *header)
 }
 
 /* Reads the header at the offset; *size is that of its data. */
-static enum step read_header(const struct archive *archive, uint32_t at, struct header *header,
-                             uint32_t *size)
+static enum step read_header(const struct archive *archive, uint32_t at,
+                             struct header *header, uint32_t *size)
 {
     if (at > archive->size || archive->size - at < BLOCK)
         return STEP_CUT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Assertions, on in every build: what they state must hold whatever user mode does, so a failure
- * is a kernel bug and a panic. Also the small macros that everything uses.
+ * Assertions, on in every build: what they state must hold whatever user mode does, so a
+ * failure is a kernel bug and a panic. Also the small macros that everything uses.
  */
 #ifndef KERNEL_ASSERT_H
 #define KERNEL_ASSERT_H
@@ -19,10 +19,13 @@ _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2
 /* Says why what was booted cannot be used, and stops the machine. */
 _Noreturn void boot_refuse(const char *why);
 
-#define assert(condition)                                                              \
-    ((condition) ? (void)0 : panic("assertion failed: %s (%s:%d)", #condition, __FILE__, __LINE__))
+#define assert(condition) \
+    ((condition)          \
+         ? (void)0        \
+         : panic("assertion failed: %s (%s:%d)", #condition, __FILE__, __LINE__))
 
-/* Passes arguments in registers: for the paths that count instructions, and the entry stubs. */
+/* Passes arguments in registers: for the paths that count instructions, and the entry
+ * stubs. */
 #define FAST_CALL __attribute__((regparm(3)))
 
 #define likely(condition) __builtin_expect(!!(condition), 1)

@@ -9,7 +9,8 @@
 /* Finds room for page tables and frame records, and makes all other memory available. */
 void boot_memory_init(const struct multiboot *boot);
 
-/* Makes init out of the archive's file `init`, with all authority and all memory, and starts it. */
+/* Makes init out of the archive's file `init`, with all authority and all memory, and
+ * starts it. */
 void boot_start_init(const struct multiboot *boot, const struct archive *archive);
 
 #endif

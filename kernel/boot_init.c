@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The first process. It owns all memory, the root resource and the boot archive; everything else in
- * the system is started by it. Its image is checked as if a stranger had sent it.
+ * The first process. It owns all memory, the root resource and the boot archive;
+ * everything else in the system is started by it. Its image is checked as if a stranger
+ * had sent it.
  */
 #include "arch.h"
 #include "assert.h"
@@ -21,7 +22,8 @@ static struct resource root_resource = {.port_count = 0x10000, .machine = true};
 static struct memory archive_memory = {.protection = MEMORY_READ};
 
 /* Maps fresh pages at [start, end), or refuses to boot. */
-static void map_fresh(struct space *space, uint32_t start, uint32_t end, uint32_t protection)
+static void map_fresh(struct space *space, uint32_t start, uint32_t end,
+                      uint32_t protection)
 {
     if (space_map(space, &start, end - start, protection | MEMORY_FIXED, NULL, 0))
         boot_refuse("init's segments overlap, or there is no memory for them");
@@ -62,7 +64,8 @@ static void load_segment(struct space *space, const struct elf_segment *segment,
 }
 
 /* Loads the executable; fills in what init must know of itself. */
-static void load(struct space *space, const struct archive *archive, struct boot_info *info)
+static void load(struct space *space, const struct archive *archive,
+                 struct boot_info *info)
 {
     struct elf_header header = {0};
     uint32_t file, size;
@@ -78,13 +81,15 @@ static void load(struct space *space, const struct archive *archive, struct boot
     info->phnum = header.phnum;
     for (uint32_t i = 0; i < header.phnum; i++) {
         struct elf_segment segment;
-        archive->read(file + header.phoff + i * sizeof(segment), &segment, sizeof(segment));
+        archive->read(file + header.phoff + i * sizeof(segment), &segment,
+                      sizeof(segment));
         if (segment.type != ELF_LOAD || segment.memsz == 0)
             continue;
         if ((wrong = elf_check_segment(&segment, size)))
             boot_refuse(wrong);
         load_segment(space, &segment, archive->read, file);
-        if (segment.offset <= header.phoff && header.phoff - segment.offset < segment.filesz)
+        if (segment.offset <= header.phoff &&
+            header.phoff - segment.offset < segment.filesz)
             info->phdr = segment.vaddr + header.phoff - segment.offset;
     }
 }
@@ -107,7 +112,8 @@ static uint32_t place_info(struct space *space, const struct boot_info *info)
         boot_refuse("there is no memory for init");
     for (uint32_t done = 0; done < sizeof(*info); done += PAGE_SIZE) {
         phys_t frame = space_page(space, address + done, false);
-        uint32_t part = sizeof(*info) - done < PAGE_SIZE ? sizeof(*info) - done : PAGE_SIZE;
+        uint32_t part =
+            sizeof(*info) - done < PAGE_SIZE ? sizeof(*info) - done : PAGE_SIZE;
         if (frame.address == PHYS_NONE.address)
             boot_refuse("there is no memory for init");
         arch_page_write(frame, 0, (const char *)info + done, part);
@@ -139,7 +145,8 @@ void boot_start_init(const struct multiboot *boot, const struct archive *archive
     object_init(&archive_memory.object, OBJECT_MEMORY);
     describe_archive(archive);
     load(&process->space, archive, &info);
-    map_fresh(&process->space, STACK_TOP - STACK_SIZE, STACK_TOP, MEMORY_READ | MEMORY_WRITE);
+    map_fresh(&process->space, STACK_TOP - STACK_SIZE, STACK_TOP,
+              MEMORY_READ | MEMORY_WRITE);
 
     info.resource = give(process, &root_resource.object);
     info.archive = give(process, &archive_memory.object);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the boot loader's memory map to the frame allocator. The frame records, and the direct map's
- * page tables where the processor has no large pages, take the first room that fits behind the
- * kernel; what neither they, the kernel nor the boot archive occupy becomes free frames.
+ * From the boot loader's memory map to the frame allocator. The frame records, and the
+ * direct map's page tables where the processor has no large pages, take the first room
+ * that fits behind the kernel; what neither they, the kernel nor the boot archive occupy
+ * becomes free frames.
  */
 #include "arch.h"
 #include "assert.h"
@@ -11,12 +12,12 @@
 #include "memory.h"
 
 #define LARGE_PAGE 0x400000u
-#define DIRECT_MAX 0x30000000u      /* 768 MiB of kernel addresses are the direct map */
-#define TAKEN 4                     /* ranges of memory that are in use already */
-#define FIRST_FRAME_USED 1u         /* frame 0 holds the BIOS's data */
+#define DIRECT_MAX 0x30000000u /* 768 MiB of kernel addresses are the direct map */
+#define TAKEN 4                /* ranges of memory that are in use already */
+#define FIRST_FRAME_USED 1u    /* frame 0 holds the BIOS's data */
 
 struct range {
-    uint32_t start, end;            /* physical, whole pages */
+    uint32_t start, end; /* physical, whole pages */
 };
 
 extern const char kernel_start[], kernel_end[];
@@ -44,7 +45,8 @@ static uint32_t step_over(uint32_t start, uint32_t size, const struct range *ran
     return start < range->end && range->start < start + size ? range->end : start;
 }
 
-/* The lowest room of `size` bytes below `limit` in available memory, clear of the ranges. */
+/* The lowest room of `size` bytes below `limit` in available memory, clear of the ranges.
+ */
 static uint32_t find_room(const struct multiboot *boot, uint32_t size, uint32_t limit,
                           const struct range *taken, int count)
 {
@@ -86,7 +88,8 @@ void boot_memory_init(const struct multiboot *boot)
 {
     uint32_t top = find_top(boot);
     uint32_t low_end = (top < DIRECT_MAX ? top : DIRECT_MAX) + LARGE_PAGE - 1;
-    /* The last range is replaced: once room is found, the memory map itself is not needed long. */
+    /* The last range is replaced: once room is found, the memory map itself is not needed
+     * long. */
     struct range taken[TAKEN] = {
         {0, FIRST_FRAME_USED << PAGE_SHIFT},
         {(uint32_t)kernel_start - KERNEL_BASE, (uint32_t)kernel_end - KERNEL_BASE},
@@ -103,11 +106,13 @@ void boot_memory_init(const struct multiboot *boot)
     arch_memory_init(low_end, room);
 
     taken[TAKEN - 1] = (struct range){room, room + tables + records};
-    frame_init(arch_direct(PHYS(room + tables)), top >> PAGE_SHIFT, low_end >> PAGE_SHIFT);
+    frame_init(arch_direct(PHYS(room + tables)), top >> PAGE_SHIFT,
+               low_end >> PAGE_SHIFT);
 
     uint32_t cursor = 0;
     uint32_t start, end;
     while (multiboot_next(boot, &cursor, &start, &end))
         add_clear(start, end, taken, TAKEN);
-    log_info("%u KiB of memory free, %u KiB of it direct", frame_free() * 4, low_end / 1024);
+    log_info("%u KiB of memory free, %u KiB of it direct", frame_free() * 4,
+             low_end / 1024);
 }

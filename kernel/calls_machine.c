@@ -54,7 +54,7 @@ long sys_ports_request(handle_t resource, uint32_t first, uint32_t count)
     /* nothing below fails */
     for (uint32_t port = first; port < first + count; port++) {
         uint8_t *page = process->io_bitmap[port / PORTS_PER_PAGE];
-        page[port % PORTS_PER_PAGE / 8] &= (uint8_t)~(1u << port % 8);
+        page[port % PORTS_PER_PAGE / 8] &= (uint8_t) ~(1u << port % 8);
     }
     arch_ports_changed(process);
     return 0;

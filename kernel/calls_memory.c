@@ -31,11 +31,13 @@ long sys_memory_map(handle_t process, struct user_ptr pointer)
         return -EBADF;
     if (target->end.reason)
         return -ESRCH;
-    /* The answer goes where the question came from; make sure of that before anything is done. */
+    /* The answer goes where the question came from; make sure of that before anything is
+     * done. */
     error = copy_to_user(pointer, &map, sizeof(map));
     if (error)
         return error;
-    error = space_map(&target->space, &map.address, map.size, map.flags, memory, map.offset);
+    error =
+        space_map(&target->space, &map.address, map.size, map.flags, memory, map.offset);
     if (error)
         return error;
     if (copy_to_user(pointer, &map, sizeof(map)))
@@ -52,7 +54,8 @@ long sys_memory_unmap(handle_t process, uint32_t address, uint32_t size)
     return space_unmap(&target->space, address, size);
 }
 
-long sys_memory_protect(handle_t process, uint32_t address, uint32_t size, uint32_t protection)
+long sys_memory_protect(handle_t process, uint32_t address, uint32_t size,
+                        uint32_t protection)
 {
     struct process *target = process_find(process);
 
@@ -61,8 +64,8 @@ long sys_memory_protect(handle_t process, uint32_t address, uint32_t size, uint3
     return space_protect(&target->space, address, size, protection);
 }
 
-/* Copies between a frame of another process and the caller, through a buffer of the kernel's:
- * neither side's faults can meet the other's mapping half way. */
+/* Copies between a frame of another process and the caller, through a buffer of the
+ * kernel's: neither side's faults can meet the other's mapping half way. */
 static long copy_piece(phys_t frame, uint32_t offset, struct user_ptr user, uint32_t size,
                        bool write)
 {
@@ -117,12 +120,14 @@ static long copy_process(handle_t process, uint32_t address, struct user_ptr use
     return (long)done;
 }
 
-long sys_memory_read(handle_t process, uint32_t address, struct user_ptr buffer, uint32_t size)
+long sys_memory_read(handle_t process, uint32_t address, struct user_ptr buffer,
+                     uint32_t size)
 {
     return copy_process(process, address, buffer, size, false);
 }
 
-long sys_memory_write(handle_t process, uint32_t address, struct user_ptr buffer, uint32_t size)
+long sys_memory_write(handle_t process, uint32_t address, struct user_ptr buffer,
+                      uint32_t size)
 {
     return copy_process(process, address, buffer, size, true);
 }

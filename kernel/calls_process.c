@@ -52,7 +52,8 @@ long sys_process_create(uint32_t pages)
 
 long sys_process_exit(uint32_t status)
 {
-    process_finish(self(), &(struct process_end){.reason = PROCESS_EXITED, .status = status});
+    process_finish(self(),
+                   &(struct process_end){.reason = PROCESS_EXITED, .status = status});
     return 0;
 }
 
@@ -62,7 +63,8 @@ long sys_process_kill(handle_t process, uint32_t status)
 
     if (!target)
         return -EBADF;
-    process_finish(target, &(struct process_end){.reason = PROCESS_KILLED, .status = status});
+    process_finish(target,
+                   &(struct process_end){.reason = PROCESS_KILLED, .status = status});
     return 0;
 }
 

@@ -32,7 +32,8 @@ int command_find(const char *line, const char *key, const char **value)
     return found;
 }
 
-int command_choice(const char *line, const char *key, const char *const *names, int missing)
+int command_choice(const char *line, const char *key, const char *const *names,
+                   int missing)
 {
     const char *value;
     int length = command_find(line, key, &value);

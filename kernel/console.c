@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Console channels: see console.h. When a ring is full, bytes stay in the device, which holds up the
- * sender; reading makes room. A thread that waits does its call again from the start when there is
- * something for it, so nothing is taken on behalf of somebody who may not come back.
+ * Console channels: see console.h. When a ring is full, bytes stay in the device, which
+ * holds up the sender; reading makes room. A thread that waits does its call again from
+ * the start when there is something for it, so nothing is taken on behalf of somebody who
+ * may not come back.
  */
 #include "console.h"
 
@@ -16,9 +17,9 @@
 #define WRITE_PIECE 256u
 
 struct channel {
-    uint32_t head, tail;    /* bytes put in and taken out since boot */
-    struct list readers;    /* threads that wait for bytes */
-    struct list writers;    /* threads that wait for room */
+    uint32_t head, tail; /* bytes put in and taken out since boot */
+    struct list readers; /* threads that wait for bytes */
+    struct list writers; /* threads that wait for room */
     char ring[RING_SIZE];
 };
 
@@ -49,7 +50,8 @@ static bool full(const struct channel *channel)
     return channel->head - channel->tail == RING_SIZE;
 }
 
-/* Takes from the device what the ring has room for; listens to it only while there is room. */
+/* Takes from the device what the ring has room for; listens to it only while there is
+ * room. */
 static void fill(uint32_t number)
 {
     struct channel *channel = &channels[number];

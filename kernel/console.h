@@ -9,11 +9,12 @@
 
 void console_init(void);
 
-/* Reads at least one byte, at most `size` (> 0), into the caller's memory; blocks if there is none
- * yet. The number of bytes, or -EFAULT, with nothing lost. */
+/* Reads at least one byte, at most `size` (> 0), into the caller's memory; blocks if
+ * there is none yet. The number of bytes, or -EFAULT, with nothing lost. */
 [[nodiscard]] long console_read(uint32_t channel, struct user_ptr buffer, uint32_t size);
 
-/* Writes what the device takes, at least one byte of `size` (> 0); blocks while it takes none. */
+/* Writes what the device takes, at least one byte of `size` (> 0); blocks while it takes
+ * none. */
 [[nodiscard]] long console_write(uint32_t channel, struct user_ptr buffer, uint32_t size);
 
 /* The channel's device may have bytes; `room`: it takes output again. */

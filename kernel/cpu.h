@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What belongs to a processor. Everything per CPU stands here and is reached through cpu().
+ * What belongs to a processor. Everything per CPU stands here and is reached through
+ * cpu().
  */
 #ifndef KERNEL_CPU_H
 #define KERNEL_CPU_H
@@ -13,17 +14,17 @@
 struct thread;
 
 /* cpu.work: what must be done before the kernel is left. */
-#define WORK_SCHEDULE (1u << 0)     /* another thread may have to run */
-#define WORK_REAP (1u << 1)         /* processes have ended */
-#define WORK_SINGLE_STEP (1u << 2)  /* the running thread crossed with TF set */
-#define WORK_READY (1u << 3)        /* a thread was added to the ready queue */
+#define WORK_SCHEDULE (1u << 0)    /* another thread may have to run */
+#define WORK_REAP (1u << 1)        /* processes have ended */
+#define WORK_SINGLE_STEP (1u << 2) /* the running thread crossed with TF set */
+#define WORK_READY (1u << 3)       /* a thread was added to the ready queue */
 
 struct cpu {
     struct thread *current; /* [c] the running thread; its frame takes the next entry */
     uint32_t work;          /* [c] WORK_… */
-    struct list ready;      /* [c] ready threads but the running one, longest waiting first */
-    bool slice_used;        /* [c] the running thread ran a whole slice */
-    bool slice_armed;       /* [c] a tick is coming that ends a slice */
+    struct list ready; /* [c] ready threads but the running one, longest waiting first */
+    bool slice_used;   /* [c] the running thread ran a whole slice */
+    bool slice_armed;  /* [c] a tick is coming that ends a slice */
 };
 
 extern struct cpu boot_cpu;

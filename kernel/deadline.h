@@ -10,7 +10,8 @@
 #define DEADLINE_NONE UINT64_MAX
 
 /* Reads a deadline; 0 or -EFAULT. */
-[[nodiscard]] static inline long deadline_read(struct user_ptr pointer, uint64_t *deadline)
+[[nodiscard]] static inline long deadline_read(struct user_ptr pointer,
+                                               uint64_t *deadline)
 {
     *deadline = DEADLINE_NONE;
     return user_null(pointer) ? 0 : copy_from_user(deadline, pointer, sizeof(*deadline));

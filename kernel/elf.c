@@ -6,7 +6,7 @@
 
 #include "memory.h"
 
-#define IDENT "\177ELF\1\1\1"  /* 32 bits, little-endian, version 1 */
+#define IDENT "\177ELF\1\1\1" /* 32 bits, little-endian, version 1 */
 #define TYPE_EXECUTABLE 2
 #define MACHINE_386 3
 

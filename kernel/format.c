@@ -12,10 +12,10 @@ struct output {
 };
 
 struct field {
-    bool left;      /* '-' */
-    char pad;       /* ' ' or '0' */
+    bool left; /* '-' */
+    char pad;  /* ' ' or '0' */
     uint32_t width;
-    int longs;      /* how many l */
+    int longs; /* how many l */
 };
 
 static void put(struct output *output, char byte)
@@ -92,14 +92,14 @@ uint32_t format_list(char *to, uint32_t size, const char *format, va_list args)
         }
         case 'd': {
             int64_t value = field.longs > 1 ? va_arg(args, long long) : va_arg(args, int);
-            put_number(&output, &field, value < 0 ? -(uint64_t)value : (uint64_t)value, 10,
-                       value < 0);
+            put_number(&output, &field, value < 0 ? -(uint64_t)value : (uint64_t)value,
+                       10, value < 0);
             break;
         }
         case 'u':
         case 'x': {
-            uint64_t value =
-                field.longs > 1 ? va_arg(args, unsigned long long) : va_arg(args, unsigned);
+            uint64_t value = field.longs > 1 ? va_arg(args, unsigned long long)
+                                             : va_arg(args, unsigned);
             put_number(&output, &field, value, *format == 'x' ? 16 : 10, false);
             break;
         }

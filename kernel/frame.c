@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The frame allocator of frame.h: one record per frame and a free list per kind, threaded through
- * the records. A managed frame that is free has refs 0 and FREE set in its link, so that a frame
- * dropped twice is found at once.
+ * The frame allocator of frame.h: one record per frame and a free list per kind, threaded
+ * through the records. A managed frame that is free has refs 0 and FREE set in its link,
+ * so that a frame dropped twice is found at once.
  */
 #include "frame.h"
 
@@ -11,13 +11,13 @@
 #include "assert.h"
 
 #define NONE 0x7fffffffu
-#define FREE 0x80000000u        /* in link: this frame is on a free list */
-#define UNMANAGED 0xffffffffu   /* in refs */
+#define FREE 0x80000000u      /* in link: this frame is on a free list */
+#define UNMANAGED 0xffffffffu /* in refs */
 
-static struct frame *records;   /* [I] */
-static uint32_t record_count;   /* [I] */
-static uint32_t low_count;      /* [I] */
-static uint32_t free_head[2];   /* index of the first free frame of each kind, or NONE */
+static struct frame *records; /* [I] */
+static uint32_t record_count; /* [I] */
+static uint32_t low_count;    /* [I] */
+static uint32_t free_head[2]; /* index of the first free frame of each kind, or NONE */
 static uint32_t total;
 static uint32_t available;
 

@@ -2,10 +2,11 @@
 /*
  * Page frames: which are free, and how often each one in use is held.
  *
- * Frames come in two kinds: low ones, which the kernel sees in its direct map and uses for its own
- * objects and page tables, and high ones above it, which only hold user pages. User pages take high
- * frames first. Every frame that is RAM has one record; all others (holes, device memory, the
- * kernel's image) are unmanaged: holding and dropping them does nothing.
+ * Frames come in two kinds: low ones, which the kernel sees in its direct map and uses
+ * for its own objects and page tables, and high ones above it, which only hold user
+ * pages. User pages take high frames first. Every frame that is RAM has one record; all
+ * others (holes, device memory, the kernel's image) are unmanaged: holding and dropping
+ * them does nothing.
  */
 #ifndef KERNEL_FRAME_H
 #define KERNEL_FRAME_H
@@ -22,8 +23,8 @@ typedef struct {
 #define PHYS_NONE PHYS(0xffffffffu)
 
 struct frame {
-    uint32_t refs;  /* 0: free or unmanaged */
-    uint32_t link;  /* free: index of the next free frame; page table: entries in use */
+    uint32_t refs; /* 0: free or unmanaged */
+    uint32_t link; /* free: index of the next free frame; page table: entries in use */
 };
 
 enum frame_kind {
@@ -31,8 +32,8 @@ enum frame_kind {
     FRAME_ANY,
 };
 
-/* Begins with no frame managed. `frames` has room for indices [0, count); those below low_count
- * are low. */
+/* Begins with no frame managed. `frames` has room for indices [0, count); those below
+ * low_count are low. */
 void frame_init(struct frame *frames, uint32_t count, uint32_t low_count);
 
 /* Makes the frames with indices [first, end) free. They must be unmanaged. */

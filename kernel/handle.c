@@ -20,7 +20,8 @@ static struct handle_slot *slot_at(struct handle_table *table, uint32_t index)
     if (index < table->first_count)
         return &table->first[index];
     index -= table->first_count;
-    return &table->directory[index / HANDLE_SLOTS_PER_PAGE][index % HANDLE_SLOTS_PER_PAGE];
+    return &table
+                ->directory[index / HANDLE_SLOTS_PER_PAGE][index % HANDLE_SLOTS_PER_PAGE];
 }
 
 static void append_free(struct handle_table *table, uint32_t index)
@@ -109,7 +110,8 @@ static struct handle_slot *find_slot(struct handle_table *table, handle_t handle
     return slot;
 }
 
-struct object *handle_find(struct handle_table *table, handle_t handle, enum object_type type)
+struct object *handle_find(struct handle_table *table, handle_t handle,
+                           enum object_type type)
 {
     struct handle_slot *slot = find_slot(table, handle);
 
@@ -126,7 +128,8 @@ struct object *handle_take(struct handle_table *table, handle_t handle)
         return NULL;
     struct object *object = slot->object;
     slot->object = NULL;
-    slot->generation = slot->generation == HANDLE_GENERATION_MAX ? 1 : slot->generation + 1;
+    slot->generation =
+        slot->generation == HANDLE_GENERATION_MAX ? 1 : slot->generation + 1;
     append_free(table, handle.value & SLOT_MASK);
     table->used--;
     return object;

@@ -3,7 +3,7 @@
 
 KERNEL_CFLAGS := $(ARCH_CFLAGS) -std=gnu2x -ffreestanding -O2 -g -Wall -Wextra -Werror \
   -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter -mgeneral-regs-only \
-  -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-common -fno-pic -DLIMEN_KERNEL \
+  -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-common -DLIMEN_KERNEL \
   -Iinclude -I$(B)/kernel -Ikernel $(KERNEL_EXTRA_CFLAGS)
 
 # Words are all that the kernel's stack needs to be aligned to.
@@ -34,7 +34,7 @@ $(B)/kernel/%.o: kernel/%.S $(B)/kernel/offsets.h
 $(B)/kernel/offsets.h: kernel/i386/offsets.c
 	@mkdir -p $(@D)
 	$(CC) $(KERNEL_CFLAGS) -MMD -MP -MT $@ -MF $(@:.h=.d) -S -o $(@:.h=.s) $<
-	sed -n 's/^.*->\([A-Z0-9_]*\) \$$*\([-0-9]*\).*$$/#define \1 \2/p' $(@:.h=.s) > $@.new
+	sed -n 's/^.*"->\([A-Z0-9_]*\) \$$*\([-0-9]*\)".*$$/#define \1 \2/p' $(@:.h=.s) > $@.new
 	mv $@.new $@
 
 -include $(KERNEL_O:.o=.d) $(B)/kernel/offsets.d

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An intrusive doubly linked list with a head: every operation O(1). A node that is in no list
- * points to itself, so that list_remove may be called at any time and list_in tells.
+ * An intrusive doubly linked list with a head: every operation O(1). A node that is in no
+ * list points to itself, so that list_remove may be called at any time and list_in tells.
  */
 #ifndef KERNEL_LIST_H
 #define KERNEL_LIST_H

@@ -9,7 +9,7 @@
 #define LINE_SIZE 320u
 
 static char ring[RING_SIZE];
-static uint32_t end;            /* bytes since boot */
+static uint32_t end; /* bytes since boot */
 static enum log_level shown = LOG_INFO;
 
 void log_set_level(enum log_level level)
@@ -44,7 +44,8 @@ static void add_line(const char *text, uint32_t size, bool show)
 
     line[length++] = '[';
     for (uint32_t unit = 10000; unit > 0; unit /= 10)
-        line[length++] = unit > 1 && seconds < unit ? ' ' : (char)('0' + seconds / unit % 10);
+        line[length++] =
+            unit > 1 && seconds < unit ? ' ' : (char)('0' + seconds / unit % 10);
     line[length++] = '.';
     for (uint32_t unit = 100000; unit > 0; unit /= 10)
         line[length++] = (char)('0' + micros / unit % 10);

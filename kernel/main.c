@@ -51,7 +51,7 @@ static void set_log_level(void)
 static void become_nobody(void)
 {
     object_init(&nobody.object, OBJECT_THREAD);
-    object_hold(&nobody.object);    /* never destroyed */
+    object_hold(&nobody.object); /* never destroyed */
     nobody.process = &no_process;
     list_init(&nobody.queue);
     cpu()->current = &nobody;
@@ -59,15 +59,15 @@ static void become_nobody(void)
 
 void kmain(uint32_t magic, uint32_t information)
 {
-    arch_early_init();                  /* a console, descriptor tables, CPU features */
+    arch_early_init(); /* a console, descriptor tables, CPU features */
     read_boot_information(magic, information);
-    arch_command_init(boot.command);    /* gate=, exit= */
+    arch_command_init(boot.command); /* gate=, exit= */
     set_log_level();
-    boot_memory_init(&boot);            /* frames, the direct map */
+    boot_memory_init(&boot); /* frames, the direct map */
     thread_init();
     schedule_init();
     console_init();
-    arch_init();                        /* interrupts, clock, FPU, gates, threshold page */
+    arch_init(); /* interrupts, clock, FPU, gates, threshold page */
     become_nobody();
     boot_start_init(&boot, &archive);
     arch_enter_user();

@@ -59,7 +59,8 @@ static const char *check_map(const struct multiboot *boot)
 }
 
 /* Copies the string; false if it is too long. */
-static bool read_string(const struct multiboot *boot, uint32_t from, char *to, uint32_t size)
+static bool read_string(const struct multiboot *boot, uint32_t from, char *to,
+                        uint32_t size)
 {
     for (uint32_t i = 0; i < size; i++) {
         boot->read(from + i, &to[i], 1);
@@ -106,7 +107,8 @@ static const char *check_module(struct multiboot *boot, const struct information
 }
 
 const char *multiboot_parse(struct multiboot *boot, phys_reader *read, uint32_t magic,
-                            uint32_t information, uint32_t kernel_start, uint32_t kernel_end)
+                            uint32_t information, uint32_t kernel_start,
+                            uint32_t kernel_end)
 {
     struct information info;
     const char *wrong;

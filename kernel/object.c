@@ -22,7 +22,8 @@ void object_destroy(struct object *object)
         thread_destroy(container_of(object, struct thread, object));
         break;
     default:
-        /* Memory and resource objects are made at boot, and the kernel keeps a hold on them. */
+        /* Memory and resource objects are made at boot, and the kernel keeps a hold on
+         * them. */
         panic("object of type %u dropped too often", object->type);
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What handles name: counted objects of a few types. The last drop destroys the object. */
+/* What handles name: counted objects of a few types. The last drop destroys the object.
+ */
 #ifndef KERNEL_OBJECT_H
 #define KERNEL_OBJECT_H
 
@@ -17,8 +18,8 @@ enum object_type {
 };
 
 struct object {
-    uint32_t type;  /* [I] enum object_type */
-    uint32_t refs;  /* [k] handles and pointers that hold it */
+    uint32_t type; /* [I] enum object_type */
+    uint32_t refs; /* [k] handles and pointers that hold it */
 };
 
 void object_init(struct object *object, enum object_type type);
@@ -41,17 +42,17 @@ static inline void object_drop(struct object *object)
 /* A range of physical memory that may be mapped. */
 struct memory {
     struct object object;
-    phys_t base;            /* [I] page-aligned */
-    uint32_t size;          /* [I] bytes, whole pages */
-    uint32_t protection;    /* [I] the most that a mapping of it may allow */
+    phys_t base;         /* [I] page-aligned */
+    uint32_t size;       /* [I] bytes, whole pages */
+    uint32_t protection; /* [I] the most that a mapping of it may allow */
 };
 
 /* Authority over hardware. */
 struct resource {
     struct object object;
-    uint32_t first_port;    /* [I] I/O ports [first_port, first_port + port_count) */
+    uint32_t first_port; /* [I] I/O ports [first_port, first_port + port_count) */
     uint32_t port_count;
-    bool machine;           /* [I] may stop the machine */
+    bool machine; /* [I] may stop the machine */
 };
 
 #endif

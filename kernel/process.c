@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of processes: see process.h. A process's first frame holds its structure and, behind it,
- * the first slots of its handle table.
+ * The life of processes: see process.h. A process's first frame holds its structure and,
+ * behind it, the first slots of its handle table.
  */
 #include "process.h"
 
@@ -12,8 +12,8 @@
 
 #define SLOTS_OFFSET ((sizeof(struct process) + 15) & ~(size_t)15)
 
-static struct list finished = {&finished, &finished};   /* ended, not yet reaped */
-static struct list unheld = {&unheld, &unheld};         /* nobody holds them any more */
+static struct list finished = {&finished, &finished}; /* ended, not yet reaped */
+static struct list unheld = {&unheld, &unheld};       /* nobody holds them any more */
 static uint32_t count;
 
 uint32_t process_count(void)
@@ -110,7 +110,8 @@ static void give_io_bitmap(struct process *process)
     }
 }
 
-/* Lets those who wait for the end of the process look again: it has ended, or their handle is gone. */
+/* Lets those who wait for the end of the process look again: it has ended, or their
+ * handle is gone. */
 static void restart_waiters(struct process *process)
 {
     while (!list_empty(&process->waiters))
@@ -125,7 +126,8 @@ static void reap_finished(struct process *process)
     while (!list_empty(&process->threads))
         thread_end(container_of(process->threads.next, struct thread, sibling));
     while (!list_empty(&process->children))
-        process_finish(container_of(process->children.next, struct process, sibling), &killed);
+        process_finish(container_of(process->children.next, struct process, sibling),
+                       &killed);
     restart_waiters(process);
     handle_table_destroy(&process->handles);
     arch_process_forget(process);

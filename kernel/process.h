@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processes: an address space, a handle table, a quota, threads. A process takes its quota out of
- * its parent's, and ends when the parent does: what was lent is given back.
+ * Processes: an address space, a handle table, a quota, threads. A process takes its
+ * quota out of its parent's, and ends when the parent does: what was lent is given back.
  *
- * The life of a process: it is made, it ends (process_finish: at once no thread of it runs any
- * more; process_reap, before the kernel is left, takes its threads, handles and children), and when
- * the last handle to it is closed, its memory goes too.
+ * The life of a process: it is made, it ends (process_finish: at once no thread of it
+ * runs any more; process_reap, before the kernel is left, takes its threads, handles and
+ * children), and when the last handle to it is closed, its memory goes too.
  */
 #ifndef KERNEL_PROCESS_H
 #define KERNEL_PROCESS_H
@@ -20,20 +20,20 @@ struct process {
     struct quota quota;
     struct space space;
     struct handle_table handles;
-    struct process *parent;     /* [I] held; NULL: init */
-    struct list children;       /* [k] those that have not ended */
-    struct list sibling;        /* [k] in parent->children, until it ends */
-    struct list threads;        /* [k] those that have not ended */
-    uint32_t thread_count;      /* [k] */
-    struct list waiters;        /* [k] threads in process_wait */
-    struct tree futexes;        /* [k] waiting threads, by address and ticket */
-    struct list work;           /* [k] among those that ended, or that nobody holds */
-    struct process_end end;     /* [k] reason is 0 until it has ended */
-    uint8_t *io_bitmap[2];      /* [k] owned: pages, a 0 bit opens the port; or NULL */
+    struct process *parent; /* [I] held; NULL: init */
+    struct list children;   /* [k] those that have not ended */
+    struct list sibling;    /* [k] in parent->children, until it ends */
+    struct list threads;    /* [k] those that have not ended */
+    uint32_t thread_count;  /* [k] */
+    struct list waiters;    /* [k] threads in process_wait */
+    struct tree futexes;    /* [k] waiting threads, by address and ticket */
+    struct list work;       /* [k] among those that ended, or that nobody holds */
+    struct process_end end; /* [k] reason is 0 until it has ended */
+    uint8_t *io_bitmap[2];  /* [k] owned: pages, a 0 bit opens the port; or NULL */
 };
 
-/* Makes an empty process of `pages` pages out of the parent's quota (NULL: out of the machine);
- * NULL if that is too much. The caller holds it. */
+/* Makes an empty process of `pages` pages out of the parent's quota (NULL: out of the
+ * machine); NULL if that is too much. The caller holds it. */
 [[nodiscard]] struct process *process_create(struct process *parent, uint32_t pages);
 
 /* Object's end: the process's memory goes when the kernel is left. */
@@ -47,8 +47,8 @@ void process_reap(void);
 
 uint32_t process_count(void);
 
-/* The process behind a handle of the running thread's process, HANDLE_SELF included; borrowed, or
- * NULL. */
+/* The process behind a handle of the running thread's process, HANDLE_SELF included;
+ * borrowed, or NULL. */
 struct process *process_find(handle_t handle);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Quotas, and slabs within them: see quota.h. A slab page begins with its header; its free objects
- * are threaded through their first word. A page whose last object goes is given back at once, so
- * that the count of free frames shows any leak.
+ * Quotas, and slabs within them: see quota.h. A slab page begins with its header; its
+ * free objects are threaded through their first word. A page whose last object goes is
+ * given back at once, so that the count of free frames shows any leak.
  */
 #include "quota.h"
 
@@ -13,10 +13,10 @@
 #include "thread.h"
 
 struct slab {
-    struct list link;       /* in the quota's partial list, if it has room */
-    void *free;             /* first free object */
+    struct list link; /* in the quota's partial list, if it has room */
+    void *free;       /* first free object */
     uint16_t used;
-    uint8_t size;           /* enum slab_size */
+    uint8_t size; /* enum slab_size */
 } __attribute__((aligned(16)));
 
 #define ALIGN_16(n) (((n) + 15u) & ~15u)
@@ -90,8 +90,9 @@ static struct slab *slab_create(struct quota *quota, enum slab_size size)
 void *slab_take(struct quota *quota, enum slab_size size)
 {
     struct list *partial = &quota->partial[size];
-    struct slab *slab = list_empty(partial) ? slab_create(quota, size)
-                                            : container_of(partial->next, struct slab, link);
+    struct slab *slab = list_empty(partial)
+                            ? slab_create(quota, size)
+                            : container_of(partial->next, struct slab, link);
 
     if (!slab)
         return NULL;

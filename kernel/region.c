@@ -81,7 +81,8 @@ struct region *region_find(const struct region_map *map, uint32_t address)
 
 struct region *region_ending(const struct region_map *map, uint32_t address)
 {
-    struct region *region = region_of(tree_search(&map->tree, ends_at_or_after, &address));
+    struct region *region =
+        region_of(tree_search(&map->tree, ends_at_or_after, &address));
 
     return region && region->end == address ? region : NULL;
 }
@@ -90,7 +91,8 @@ bool region_continues(const struct region *region, const struct region *next)
 {
     return region->end == next->start && region->protection == next->protection &&
            region->memory == next->memory &&
-           (!region->memory || next->offset - region->offset == next->start - region->start);
+           (!region->memory ||
+            next->offset - region->offset == next->start - region->start);
 }
 
 void region_extend(struct region_map *map, struct region *region, uint32_t end)
@@ -115,9 +117,9 @@ void region_split(struct region_map *map, struct region *region, uint32_t addres
 }
 
 /*
- * The lowest fitting address >= from in a gap before one of the subtree's regions, or 0. `after` is
- * the end of what precedes the subtree. Only one path holds gaps that are wide enough but lie below
- * `from`, so the search is O(log n).
+ * The lowest fitting address >= from in a gap before one of the subtree's regions, or 0.
+ * `after` is the end of what precedes the subtree. Only one path holds gaps that are wide
+ * enough but lie below `from`, so the search is O(log n).
  */
 static uint32_t gap_before(const struct region *region, uint32_t after, uint32_t from,
                            uint32_t size)
@@ -138,7 +140,8 @@ static uint32_t gap_before(const struct region *region, uint32_t after, uint32_t
     return gap_before(region_of(region->node.right), region->end, from, size);
 }
 
-uint32_t region_gap(const struct region_map *map, uint32_t from, uint32_t size, uint32_t limit)
+uint32_t region_gap(const struct region_map *map, uint32_t from, uint32_t size,
+                    uint32_t limit)
 {
     struct region *root = region_of(map->tree.root);
     uint32_t address = gap_before(root, 0, from, size);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The map of an address space: which ranges are mapped, how, and to what. Regions never touch
- * each other's addresses and are never empty. The tree knows the widest gap in each subtree, so
- * that finding room is O(log n) too. Pure logic: no page table is touched here.
+ * The map of an address space: which ranges are mapped, how, and to what. Regions never
+ * touch each other's addresses and are never empty. The tree knows the widest gap in each
+ * subtree, so that finding room is O(log n) too. Pure logic: no page table is touched
+ * here.
  */
 #ifndef KERNEL_REGION_H
 #define KERNEL_REGION_H
@@ -15,12 +16,12 @@ struct memory;
 
 struct region {
     struct tree_node node;
-    uint32_t start, end;        /* [start, end), whole pages */
-    uint32_t protection;        /* MEMORY_READ, … */
-    struct memory *memory;      /* held, or NULL: zero-filled pages of the process */
-    uint32_t offset;            /* of start, in memory */
-    uint32_t lowest, highest;   /* of the subtree: first start, last end */
-    uint32_t widest;            /* of the subtree: the widest gap between two of its regions */
+    uint32_t start, end;      /* [start, end), whole pages */
+    uint32_t protection;      /* MEMORY_READ, … */
+    struct memory *memory;    /* held, or NULL: zero-filled pages of the process */
+    uint32_t offset;          /* of start, in memory */
+    uint32_t lowest, highest; /* of the subtree: first start, last end */
+    uint32_t widest; /* of the subtree: the widest gap between two of its regions */
 };
 
 struct region_map {
@@ -54,6 +55,7 @@ void region_split(struct region_map *map, struct region *region, uint32_t addres
                   struct region *rest);
 
 /* The lowest address >= from of `size` free bytes below `limit`; 0 if there is none. */
-uint32_t region_gap(const struct region_map *map, uint32_t from, uint32_t size, uint32_t limit);
+uint32_t region_gap(const struct region_map *map, uint32_t from, uint32_t size,
+                    uint32_t limit);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Round robin among the ready threads. The timer runs only while somebody waits for it: for the
- * first deadline, or for the end of a slice while more than one thread is ready. A switch reads no
- * clock: the tick that finds the same thread twice takes the processor from it.
+ * Round robin among the ready threads. The timer runs only while somebody waits for it:
+ * for the first deadline, or for the end of a slice while more than one thread is ready.
+ * A switch reads no clock: the tick that finds the same thread twice takes the processor
+ * from it.
  */
 #include "schedule.h"
 
@@ -13,7 +14,8 @@
 
 struct cpu boot_cpu;
 
-static uint64_t slice_end; /* [k] if cpu()->slice_armed: when the tick looks at the running thread */
+static uint64_t
+    slice_end; /* [k] if cpu()->slice_armed: when the tick looks at the running thread */
 
 void schedule_init(void)
 {

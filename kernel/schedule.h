@@ -14,8 +14,9 @@ void schedule_init(void);
 /* Puts a ready thread that does not run behind the others. */
 void schedule_ready(struct thread *thread);
 
-/* Gives the processor to the thread that is ready longest, and leaves the kernel at once; returns
- * if there is none, or other work is left to do first. The running thread's call answers `result`. */
+/* Gives the processor to the thread that is ready longest, and leaves the kernel at once;
+ * returns if there is none, or other work is left to do first. The running thread's call
+ * answers `result`. */
 void schedule_yield(long result);
 
 /* Does everything in cpu()->work, so that cpu()->current is the thread to go on with. */

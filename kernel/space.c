@@ -74,7 +74,8 @@ static void split(struct space *space, uint32_t address, struct region *rest)
         object_hold(&region->memory->object);
 }
 
-/* Splits regions so that none reaches across start or end. -ENOMEM: nothing is changed. */
+/* Splits regions so that none reaches across start or end. -ENOMEM: nothing is changed.
+ */
 static long isolate(struct space *space, uint32_t start, uint32_t end)
 {
     struct region *at_start = NULL;
@@ -222,7 +223,8 @@ static long check_protect(struct space *space, uint32_t start, uint32_t end,
     return 0;
 }
 
-static void protect_region(struct space *space, struct region *region, uint32_t protection)
+static void protect_region(struct space *space, struct region *region,
+                           uint32_t protection)
 {
     uint32_t address = arch_next_table(space, region->start, region->end);
 
@@ -233,7 +235,8 @@ static void protect_region(struct space *space, struct region *region, uint32_t 
     }
 }
 
-long space_protect(struct space *space, uint32_t address, uint32_t size, uint32_t protection)
+long space_protect(struct space *space, uint32_t address, uint32_t size,
+                   uint32_t protection)
 {
     uint32_t end = address + size;
     long error;
@@ -266,8 +269,8 @@ enum fault_result space_fault(struct space *space, uint32_t address, bool write)
         return FAULT_RESOLVED;
 
     if (region->memory) {
-        phys_t frame = PHYS(region->memory->base.address + region->offset +
-                            (page - region->start));
+        phys_t frame =
+            PHYS(region->memory->base.address + region->offset + (page - region->start));
         return arch_map(space, page, frame, region->protection) ? FAULT_RESOLVED
                                                                 : FAULT_NO_MEMORY;
     }

@@ -7,22 +7,27 @@
 
 typedef FAST_CALL long handler(uint32_t number, struct SystemCallFrame *frame);
 
-/* The frame's word n, in the order of the calling convention, as a value of a one-word type. */
+/* The frame's word n, in the order of the calling convention, as a value of a one-word
+ * type. */
 static inline uint32_t word(const struct SystemCallFrame *frame, int n)
 {
     return n == 0 ? frame->ebx : n == 1 ? frame->esi : n == 2 ? frame->edi : frame->ebp;
 }
 
-#define ARG(type, n)                                                         \
-    ({                                                                       \
-        static_assert(sizeof(type) == sizeof(uint32_t), "one word");         \
-        ((union { uint32_t word; type value; }){.word = word(frame, n)}).value; \
+#define ARG(type, n)                                                 \
+    ({                                                               \
+        static_assert(sizeof(type) == sizeof(uint32_t), "one word"); \
+        ((union {                                                    \
+            uint32_t word;                                           \
+            type value;                                              \
+        }){.word = word(frame, n)})                                  \
+            .value;                                                  \
     })
 
-#define SYSCALL(nr, name, params, words, args)                                         \
-    static FAST_CALL long call_##name(uint32_t number, struct SystemCallFrame *frame)  \
-    {                                                                                  \
-        return sys_##name args;                                                        \
+#define SYSCALL(nr, name, params, words, args)                                        \
+    static FAST_CALL long call_##name(uint32_t number, struct SystemCallFrame *frame) \
+    {                                                                                 \
+        return sys_##name args;                                                       \
     }
 #include <limen/syscalls.def>
 #undef SYSCALL

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The frame that every way into the kernel builds, and the dispatcher that every system call goes
- * through, whichever gate it came by.
+ * The frame that every way into the kernel builds, and the dispatcher that every system
+ * call goes through, whichever gate it came by.
  */
 #ifndef KERNEL_SYSTEM_CALL_H
 #define KERNEL_SYSTEM_CALL_H
@@ -11,18 +11,19 @@
 #include "assert.h"
 
 /*
- * A thread's registers in user mode. It stands in the thread's control block, and the entry stubs
- * push it there directly: from eip on the processor does, or a stub in its place.
+ * A thread's registers in user mode. It stands in the thread's control block, and the
+ * entry stubs push it there directly: from eip on the processor does, or a stub in its
+ * place.
  *
  * A system call's stub leaves eax, ecx and edx alone: the number stands in `error`, the
- * result goes into eax, and ecx and edx are lost. `vector` tells how the frame came to be:
- * the exception's or interrupt's vector, or FRAME_….
+ * result goes into eax, and ecx and edx are lost. `vector` tells how the frame came to
+ * be: the exception's or interrupt's vector, or FRAME_….
  */
 struct SystemCallFrame {
     uint32_t eax, ecx, edx;
-    uint32_t ebx, esi, edi, ebp;    /* a call's arguments */
+    uint32_t ebx, esi, edi, ebp; /* a call's arguments */
     uint32_t vector;
-    uint32_t error;                 /* the processor's error code, or the call's number */
+    uint32_t error; /* the processor's error code, or the call's number */
     uint32_t eip, cs, eflags, esp, ss;
 };
 
@@ -31,8 +32,8 @@ struct SystemCallFrame {
 #define FRAME_SYSENTER 0x100
 #define FRAME_SYSCALL 0x101
 
-/* Calls the handler of `number` with the frame's words; its result, or -ENOSYS. A handler that
- * blocks the thread answers what is then overwritten by whoever ends the wait. */
+/* Calls the handler of `number` with the frame's words; its result, or -ENOSYS. A handler
+ * that blocks the thread answers what is then overwritten by whoever ends the wait. */
 FAST_CALL long system_call(uint32_t number, struct SystemCallFrame *frame);
 
 /* The handlers' prototypes: sys_NAME. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads. A thread has no kernel stack: what it is in user mode stands in `frame`, and what it
- * waits for in the fields below. A thread that cannot go on leaves the kernel blocked; whoever ends
- * the wait either writes the call's result into the frame (thread_wake) or lets the call be done
- * again from its start when the thread next runs (thread_restart).
+ * Threads. A thread has no kernel stack: what it is in user mode stands in `frame`, and
+ * what it waits for in the fields below. A thread that cannot go on leaves the kernel
+ * blocked; whoever ends the wait either writes the call's result into the frame
+ * (thread_wake) or lets the call be done again from its start when the thread next runs
+ * (thread_restart).
  */
 #ifndef KERNEL_THREAD_H
 #define KERNEL_THREAD_H
@@ -17,7 +18,7 @@
 #include "tree.h"
 
 enum thread_status {
-    THREAD_READY,   /* running, or in the ready queue */
+    THREAD_READY, /* running, or in the ready queue */
     THREAD_BLOCKED,
     THREAD_ENDED,
 };
@@ -26,36 +27,36 @@ struct process;
 
 struct thread {
     struct object object;
-    uint32_t slack[16];             /* room under the frame: entry.S tells for what */
-    struct SystemCallFrame frame;   /* [c] pushed by the entry stubs */
-    struct arch_thread arch;        /* [c] segments and FPU state */
+    uint32_t slack[16];           /* room under the frame: entry.S tells for what */
+    struct SystemCallFrame frame; /* [c] pushed by the entry stubs */
+    struct arch_thread arch;      /* [c] segments and FPU state */
 
-    uint8_t state;                  /* [k] enum thread_status */
-    bool restart;                   /* [k] do the call in the frame again before going on */
-    bool timed;                     /* [k] in the queue of deadlines */
-    bool on_futex;                  /* [k] in the process's tree of futex waiters */
-    struct process *process;        /* [I] held */
-    struct list sibling;            /* [k] in process->threads, until it ends */
-    struct list queue;              /* [k] ready: in the ready queue; blocked: among waiters */
+    uint8_t state;           /* [k] enum thread_status */
+    bool restart;            /* [k] do the call in the frame again before going on */
+    bool timed;              /* [k] in the queue of deadlines */
+    bool on_futex;           /* [k] in the process's tree of futex waiters */
+    struct process *process; /* [I] held */
+    struct list sibling;     /* [k] in process->threads, until it ends */
+    struct list queue;       /* [k] ready: in the ready queue; blocked: among waiters */
 
     struct tree_node deadline_node; /* [k] if timed */
     uint64_t deadline;              /* [k] if timed: monotonic ns */
     long timeout_result;            /* [k] if timed: what the call answers then */
 
-    struct tree_node futex_node;    /* [k] if on_futex: ordered by address, then ticket */
+    struct tree_node futex_node; /* [k] if on_futex: ordered by address, then ticket */
     uint32_t futex_address;
     uint64_t futex_ticket;
 };
 
-/* Makes a thread, not yet ready, at the process's cost; NULL if there is no memory. The caller
- * holds it. */
+/* Makes a thread, not yet ready, at the process's cost; NULL if there is no memory. The
+ * caller holds it. */
 [[nodiscard]] struct thread *thread_create(struct process *process);
 
 /* Object's end: frees a thread that has ended. */
 void thread_destroy(struct thread *thread);
 
-/* Takes the thread out of everything; it never runs again. The hold that kept it alive goes, with the
- * switch to another thread if it is the running one. */
+/* Takes the thread out of everything; it never runs again. The hold that kept it alive
+ * goes, with the switch to another thread if it is the running one. */
 void thread_end(struct thread *thread);
 
 /* Makes a thread that was just created ready for the first time. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The AVL tree of tree.h. Recursion is as deep as the tree is high: at most 1.44 log2(n), which
- * is 29 for the half million nodes that kernel memory can hold.
+ * The AVL tree of tree.h. Recursion is as deep as the tree is high: at most 1.44 log2(n),
+ * which is 29 for the half million nodes that kernel memory can hold.
  */
 #include "tree.h"
 
@@ -44,7 +44,8 @@ static struct tree_node *rotate_left(const struct tree *tree, struct tree_node *
     return top;
 }
 
-/* Makes the heights of node's children, which differ by at most 2, differ by at most 1. */
+/* Makes the heights of node's children, which differ by at most 2, differ by at most 1.
+ */
 static struct tree_node *balance(const struct tree *tree, struct tree_node *node)
 {
     int lean = height(node->left) - height(node->right);
@@ -124,7 +125,8 @@ void tree_remove(struct tree *tree, struct tree_node *node)
 }
 
 struct tree_node *tree_search(const struct tree *tree,
-                              bool (*reached)(const struct tree_node *node, const void *key),
+                              bool (*reached)(const struct tree_node *node,
+                                              const void *key),
                               const void *key)
 {
     struct tree_node *found = NULL;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The only way from a user pointer to data. A user pointer is an allegation: the range is checked
- * against the kernel's part of the address space without overflow, and a fault while copying is
- * either resolved (a page not yet there) or ends the copy with -EFAULT. Read a structure once, and
- * judge the copy.
+ * The only way from a user pointer to data. A user pointer is an allegation: the range is
+ * checked against the kernel's part of the address space without overflow, and a fault
+ * while copying is either resolved (a page not yet there) or ends the copy with -EFAULT.
+ * Read a structure once, and judge the copy.
  */
 #ifndef KERNEL_USER_COPY_H
 #define KERNEL_USER_COPY_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The structures that cross the threshold, and the constants that go with them. The calls are
- * in syscalls.def, the errors in errors.def, the addresses in layout.h.
+ * The structures that cross the threshold, and the constants that go with them. The calls
+ * are in syscalls.def, the errors in errors.def, the addresses in layout.h.
  */
 #ifndef LIMEN_ABI_H
 #define LIMEN_ABI_H
@@ -28,21 +28,22 @@ enum gate {
 
 /*
  * The threshold page, at THRESHOLD_ADDRESS. Its entry stub at THRESHOLD_ENTRY crosses by
- * `best_gate`. Monotonic time = base_ns + ((TSC - base_tsc) * scale >> scale_shift), where
- * clock_usable is not 0. Read `sequence` before and after: odd or changed means read again.
+ * `best_gate`. Monotonic time = base_ns + ((TSC - base_tsc) * scale >> scale_shift),
+ * where clock_usable is not 0. Read `sequence` before and after: odd or changed means
+ * read again.
  */
 struct threshold_page {
     uint32_t abi_version;
     uint32_t gates_open;
     uint32_t best_gate;
-    uint32_t clock_usable;      /* the TSC is there and counts at one rate */
+    uint32_t clock_usable; /* the TSC is there and counts at one rate */
     uint32_t sequence;
-    uint32_t scale;             /* ns per TSC tick, shifted left by scale_shift */
-    uint32_t scale_shift;       /* 0 to 32; the product is 96 bits wide */
+    uint32_t scale;       /* ns per TSC tick, shifted left by scale_shift */
+    uint32_t scale_shift; /* 0 to 32; the product is 96 bits wide */
     uint32_t reserved;
     uint64_t base_tsc;
     uint64_t base_ns;
-    uint64_t wall_offset;       /* wall clock = monotonic + this; ns since 1970-01-01 UTC */
+    uint64_t wall_offset; /* wall clock = monotonic + this; ns since 1970-01-01 UTC */
 };
 
 /* A thread's registers, as reported. */
@@ -53,36 +54,36 @@ struct thread_state {
 
 /* --- Processes and threads --- */
 
-#define PROCESS_MIN_PAGES 4     /* page directory, handle table and the process itself */
+#define PROCESS_MIN_PAGES 4 /* page directory, handle table and the process itself */
 
 enum process_reason {
-    PROCESS_EXITED = 1,         /* process_exit, or the last thread ended */
-    PROCESS_KILLED,             /* process_kill */
-    PROCESS_FAULTED,            /* an exception; vector, error_code, address tell which */
-    PROCESS_NO_MEMORY,          /* a page or FPU state was needed and the quota had none */
+    PROCESS_EXITED = 1, /* process_exit, or the last thread ended */
+    PROCESS_KILLED,     /* process_kill */
+    PROCESS_FAULTED,    /* an exception; vector, error_code, address tell which */
+    PROCESS_NO_MEMORY,  /* a page or FPU state was needed and the quota had none */
 };
 
 struct process_end {
     uint32_t reason;
-    uint32_t status;            /* EXITED, KILLED */
-    uint32_t vector;            /* FAULTED: the processor's exception number */
-    uint32_t error_code;        /* FAULTED: what the processor pushed, or 0 */
-    uint32_t address;           /* FAULTED, NO_MEMORY: CR2 of a page fault, else 0 */
-    struct thread_state state;  /* FAULTED, NO_MEMORY: of the thread that did it */
+    uint32_t status;           /* EXITED, KILLED */
+    uint32_t vector;           /* FAULTED: the processor's exception number */
+    uint32_t error_code;       /* FAULTED: what the processor pushed, or 0 */
+    uint32_t address;          /* FAULTED, NO_MEMORY: CR2 of a page fault, else 0 */
+    struct thread_state state; /* FAULTED, NO_MEMORY: of the thread that did it */
 };
 
 struct process_info {
-    uint32_t pages_limit;       /* the quota */
-    uint32_t pages_used;        /* rounded up */
+    uint32_t pages_limit; /* the quota */
+    uint32_t pages_used;  /* rounded up */
     uint32_t threads;
     uint32_t handles;
     uint32_t regions;
-    uint32_t ended;             /* 0, or an enum process_reason */
+    uint32_t ended; /* 0, or an enum process_reason */
 };
 
 /* thread_start.flags */
-#define THREAD_FS (1u << 0)     /* load %fs with a segment of base fs_base, else null */
-#define THREAD_GS (1u << 1)     /* the same for %gs and gs_base */
+#define THREAD_FS (1u << 0) /* load %fs with a segment of base fs_base, else null */
+#define THREAD_GS (1u << 1) /* the same for %gs and gs_base */
 
 /* How a thread begins: these registers, the others 0, flat CS, DS, ES, SS. */
 struct thread_start {
@@ -96,8 +97,8 @@ struct thread_start {
 
 /* --- Memory --- */
 
-/* memory_map.flags; the first three are a protection. What is writable is readable; what is
- * readable is executable where the processor knows no difference. */
+/* memory_map.flags; the first three are a protection. What is writable is readable; what
+ * is readable is executable where the processor knows no difference. */
 #define MEMORY_READ (1u << 0)
 #define MEMORY_WRITE (1u << 1)
 #define MEMORY_EXECUTE (1u << 2)
@@ -106,11 +107,11 @@ struct thread_start {
 #define MEMORY_REPLACE (1u << 4) /* with FIXED: in place of what is mapped there */
 
 struct memory_map {
-    uint32_t address;           /* in: wanted, whole pages, 0: anywhere; out: where */
-    uint32_t size;              /* bytes, whole pages */
+    uint32_t address; /* in: wanted, whole pages, 0: anywhere; out: where */
+    uint32_t size;    /* bytes, whole pages */
     uint32_t flags;
-    handle_t memory;            /* a memory object, or value 0: fresh zero-filled pages */
-    uint32_t offset;            /* into the memory object, whole pages */
+    handle_t memory; /* a memory object, or value 0: fresh zero-filled pages */
+    uint32_t offset; /* into the memory object, whole pages */
 };
 
 /* The most that one memory_read or memory_write copies. */
@@ -126,9 +127,9 @@ enum clock_id {
 /* --- Console channels --- */
 
 enum console_channel {
-    CONSOLE_MAIN,               /* COM1 and the screen */
-    CONSOLE_DATA,               /* COM2: stdin and stdout of `limen run` */
-    CONSOLE_ERROR,              /* COM3: its stderr */
+    CONSOLE_MAIN,  /* COM1 and the screen */
+    CONSOLE_DATA,  /* COM2: stdin and stdout of `limen run` */
+    CONSOLE_ERROR, /* COM3: its stderr */
     CONSOLE_COUNT,
 };
 
@@ -142,42 +143,43 @@ enum machine_action {
 };
 
 struct system_info {
-    uint64_t uptime;                    /* ns */
-    uint64_t crossings[GATE_COUNT];     /* system calls by gate */
-    uint32_t frames_total;              /* page frames that the kernel manages */
+    uint64_t uptime;                /* ns */
+    uint64_t crossings[GATE_COUNT]; /* system calls by gate */
+    uint32_t frames_total;          /* page frames that the kernel manages */
     uint32_t frames_free;
-    uint32_t log_start;                 /* the log holds bytes [log_start, log_end) */
+    uint32_t log_start; /* the log holds bytes [log_start, log_end) */
     uint32_t log_end;
-    uint32_t processes;                 /* that exist, ended ones included */
+    uint32_t processes; /* that exist, ended ones included */
     uint32_t threads;
 };
 
-/* What init finds at BOOT_INFO_ADDRESS, read-only, when it starts. Its eax holds that address. */
+/* What init finds at BOOT_INFO_ADDRESS, read-only, when it starts. Its eax holds that
+ * address. */
 #define BOOT_COMMAND_MAX 1024
 struct boot_info {
-    handle_t resource;                  /* all I/O ports, the machine */
-    handle_t archive;                   /* the boot archive, a read-only memory object */
-    uint32_t archive_size;              /* bytes */
-    uint32_t entry;                     /* init's ELF entry point */
-    uint32_t phdr;                      /* address of its program headers, their size, their number */
+    handle_t resource;     /* all I/O ports, the machine */
+    handle_t archive;      /* the boot archive, a read-only memory object */
+    uint32_t archive_size; /* bytes */
+    uint32_t entry;        /* init's ELF entry point */
+    uint32_t phdr;         /* address of its program headers, their size, their number */
     uint32_t phent;
     uint32_t phnum;
-    uint32_t pages;                     /* init's quota */
-    char command[BOOT_COMMAND_MAX];     /* kernel command line, ends with 0 */
+    uint32_t pages;                 /* init's quota */
+    char command[BOOT_COMMAND_MAX]; /* kernel command line, ends with 0 */
 };
 
 /* auxv entries beside the usual ones, for programs that init or spawn started. */
 enum {
-    AT_LIMEN_RESOURCE = 0x4c690001,     /* handle: the root resource, absent if not given */
-    AT_LIMEN_ARCHIVE,                   /* handle: the boot archive */
+    AT_LIMEN_RESOURCE = 0x4c690001, /* handle: the root resource, absent if not given */
+    AT_LIMEN_ARCHIVE,               /* handle: the boot archive */
     AT_LIMEN_ARCHIVE_SIZE,
-    AT_LIMEN_STDIO,                     /* how descriptors 0 to 2 are served: enum stdio_mode */
+    AT_LIMEN_STDIO, /* how descriptors 0 to 2 are served: enum stdio_mode */
 };
 
 enum stdio_mode {
-    STDIO_TERMINAL,             /* CONSOLE_MAIN with echo, line editing and CR LF */
-    STDIO_RAW,                  /* 0 and 1 CONSOLE_DATA, 2 CONSOLE_ERROR, bytes as they are; input
-                                   is stuffed: DLE DLE is one DLE (0x10), DLE EOT is the end */
+    STDIO_TERMINAL, /* CONSOLE_MAIN with echo, line editing and CR LF */
+    STDIO_RAW,      /* 0 and 1 CONSOLE_DATA, 2 CONSOLE_ERROR, bytes as they are; input
+                       is stuffed: DLE DLE is one DLE (0x10), DLE EOT is the end */
 };
 
 static_assert(sizeof(handle_t) == 4, "a handle is one register word");

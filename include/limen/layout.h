@@ -7,8 +7,8 @@
  *   0x00001000  user memory
  *   0xbffff000  never mapped (one page)
  *   0xc0000000  the kernel
- *   0xffffe000  the threshold page: read-only, the same in every process, and no part of what
- *               system calls accept as user memory
+ *   0xffffe000  the threshold page: read-only, the same in every process; system calls do
+ *               not take it for user memory
  */
 #ifndef LIMEN_LAYOUT_H
 #define LIMEN_LAYOUT_H

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Types that system calls take. In user space UPTR(T) is a pointer to T. In the kernel it is
- * `struct user_ptr`, which cannot be dereferenced: only kernel/user_copy.h turns one into data.
+ * Types that system calls take. In user space UPTR(T) is a pointer to T. In the kernel it
+ * is `struct user_ptr`, which cannot be dereferenced: only kernel/user_copy.h turns one
+ * into data.
  */
 #ifndef LIMEN_TYPES_H
 #define LIMEN_TYPES_H
 
 #include <stdint.h>
 
-/* Names an object in the calling process's handle table: a slot and a generation, so that a
- * stale one is an error. Always >= 65536 when valid. */
+/* Names an object in the calling process's handle table: a slot and a generation, so that
+ * a stale one is an error. Always >= 65536 when valid. */
 typedef struct handle {
     uint32_t value;
 } handle_t;

@@ -47,7 +47,7 @@ uint32_t arch_memory_tables(uint32_t low_end)
 
 void arch_memory_init(uint32_t low_end, uint32_t tables)
 {
-    user_copy_init();   /* before the kernel's text becomes read-only */
+    user_copy_init(); /* before the kernel's text becomes read-only */
     paging_init(low_end, tables);
 }
 
@@ -69,7 +69,8 @@ void arch_init(void)
 void arch_enter_user(void)
 {
     if (cpu_features.tsc)
-        log_info("boot: %llu TSC ticks from the boot loader to init", read_tsc() - boot_tsc);
+        log_info("boot: %llu TSC ticks from the boot loader to init",
+                 read_tsc() - boot_tsc);
     cpu()->work |= WORK_SCHEDULE;
     kernel_exit();
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Time. The PIT's channel 0 is the one-shot timer; channel 2 counts freely (Intel 8254 data sheet)
- * and is what the TSC is measured with at boot. Without a TSC channel 2 itself is the clock: it wraps
- * every 55 ms, so then the timer never waits longer than that.
+ * Time. The PIT's channel 0 is the one-shot timer; channel 2 counts freely (Intel 8254
+ * data sheet) and is what the TSC is measured with at boot. Without a TSC channel 2
+ * itself is the clock: it wraps every 55 ms, so then the timer never waits longer than
+ * that.
  */
 #include "arch.h"
 #include "i386.h"
@@ -12,15 +13,15 @@
 #define PIT_HZ 1193182u
 #define PIT_CHANNEL(n) (uint16_t)(0x40 + (n))
 #define PIT_COMMAND 0x43
-#define PIT_ONE_SHOT 0x30       /* channel 0, low then high byte, mode 0 */
-#define PIT_FREE_RUN 0xb4       /* channel 2, low then high byte, mode 2 */
+#define PIT_ONE_SHOT 0x30 /* channel 0, low then high byte, mode 0 */
+#define PIT_FREE_RUN 0xb4 /* channel 2, low then high byte, mode 2 */
 #define PIT_LATCH_2 0x80
 #define SPEAKER 0x61
 #define SPEAKER_GATE 0x01
 #define SPEAKER_SOUND 0x02
 
 #define NS_PER_SECOND 1000000000u
-#define CALIBRATE_TICKS (PIT_HZ / 500)  /* 2 ms */
+#define CALIBRATE_TICKS (PIT_HZ / 500) /* 2 ms */
 #define TIMER_MAX_NS 50000000u
 
 /* Monotonic ns = (ticks - base) * scale >> shift. */
@@ -30,7 +31,7 @@ static struct {
     uint32_t scale, shift;
 } clock;
 
-static uint64_t pit_ticks;      /* of channel 2 since boot, where it is the clock */
+static uint64_t pit_ticks; /* of channel 2 since boot, where it is the clock */
 static uint16_t pit_last;
 static uint64_t armed = UINT64_MAX;
 static uint64_t wall_offset;
@@ -104,7 +105,8 @@ void clock_init(void)
     out8(PIT_COMMAND, PIT_FREE_RUN);
     out8(PIT_CHANNEL(2), 0);
     out8(PIT_CHANNEL(2), 0);
-    out8(PIT_COMMAND, PIT_ONE_SHOT);    /* waits for a count: no interrupt until one is set */
+    out8(PIT_COMMAND,
+         PIT_ONE_SHOT); /* waits for a count: no interrupt until one is set */
     pit_last = pit_count();
     if (cpu_features.tsc)
         calibrate();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * long user_copy(void *to, const void *from, uint32_t size): eax, edx, ecx. Copies across the
- * user boundary; 0, or the error that trap_kernel puts into eax when it lands at the fix-up.
- * Where the processor has SMAP, user_copy_init puts STAC and CLAC over the NOPs.
+ * long user_copy(void *to, const void *from, uint32_t size): eax, edx, ecx. Copies across
+ * the user boundary; 0, or the error that trap_kernel puts into eax when it lands at the
+ * fix-up. Where the processor has SMAP, user_copy_init puts STAC and CLAC over the NOPs.
  */
         .macro  FIXUP at, landing
         .pushsection .fixups, "a"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What this processor has. A 486 may have no CPUID: then nothing beyond the 486 is assumed. */
+/* What this processor has. A 486 may have no CPUID: then nothing beyond the 486 is
+ * assumed. */
 #include <stddef.h>
 
 #include "i386.h"
@@ -18,9 +19,11 @@
 #define LEAF7_EBX_SMAP (1u << 20)
 #define LEAF7_ECX_UMIP (1u << 2)
 #define EXTENDED1_EDX_SYSCALL (1u << 11)
-/* The K6 models 6 and 7 show SYSCALL in bit 10 with semantics of their own; it is not used. */
+/* The K6 models 6 and 7 show SYSCALL in bit 10 with semantics of their own; it is not
+ * used. */
 
-/* The first Intel signature whose SEP bit can be believed: Pentium Pro errata; CPUID in volume 2. */
+/* The first Intel signature whose SEP bit can be believed: Pentium Pro errata; CPUID in
+ * volume 2. */
 #define SIGNATURE_SEP_WORKS 0x633u
 
 struct cpu_features cpu_features;

@@ -2,20 +2,20 @@
 /*
  * Every way into the kernel, and out of it.
  *
- * main_task.tss.esp0 holds the end of the running thread's frame. The gates push the frame there;
- * then the kernel's one stack is taken. User mode decides about every register and flag on entry:
- * nothing is read or written through DS before it was checked, and the flags are cleaned (DF, NT, AC)
- * before C runs.
+ * main_task.tss.esp0 holds the end of the running thread's frame. The gates push the
+ * frame there; then the kernel's one stack is taken. User mode decides about every
+ * register and flag on entry: nothing is read or written through DS before it was
+ * checked, and the flags are cleaned (DF, NT, AC) before C runs.
  *
  *      frame end -> +-----------------------------+
- *                   | ss esp eflags cs eip        |  the processor, or the stub in its place
- *                   | error                       |  the processor, or 0, or the call's number
+ *                   | ss esp eflags cs eip        |  the processor, or the stub
+ *                   | error                       |  the processor, 0, or the number
  *                   | vector                      |  FRAME_… for a call
  *                   | ebp edi esi ebx             |
  *                   | edx ecx eax                 |  not by a call
  *          frame -> +-----------------------------+
- *                   | slack                       |  the flags' two words; a debug exception that
- *                   +-----------------------------+  meets a stub (three words, debug_in_kernel)
+ *                   | slack                       |  the flags' word; what a debug
+ *                   +-----------------------------+  exception in a stub pushes
  */
 #include <limen/layout.h>
 
@@ -30,8 +30,9 @@
 entry_start:
 
 /*
- * DS and ES must be flat, for the kernel and for the thread that is returned to. No two selectors
- * that user mode can load have this sum but these (limen/layout.h). Uses ecx and edx.
+ * DS and ES must be flat, for the kernel and for the thread that is returned to. No two
+ * selectors that user mode can load have this sum but these (limen/layout.h). Uses ecx
+ * and edx.
  */
 .macro  CHECK_SEGMENTS
         movl    %ds, %ecx
@@ -48,7 +49,8 @@ entry_start:
         .previous
 .endm
 
-/* The rest of a call's entry, from the vector on; leaves with the call's result in eax. */
+/* The rest of a call's entry, from the vector on; leaves with the call's result in eax.
+ * */
 .macro  CROSS   kind, crossed
         pushl   %eax                            /* error: the number */
         pushl   $\kind
@@ -93,8 +95,8 @@ entry_int80:
         leal    FRAME_EIP - FRAME_SIZE(%ecx), %esp
         iretl
 
-/* SYSCALL: ecx = user's eip, esp still the user's; flags the user's but IF. The frame is made fit for
- * IRET, by which it leaves if not at once. */
+/* SYSCALL: ecx = user's eip, esp still the user's; flags the user's but IF. The frame is
+ * made fit for IRET, by which it leaves if not at once. */
         .balign 16
 entry_syscall:
         movl    %esp, %edx
@@ -112,7 +114,8 @@ entry_syscall:
         movl    FRAME_ESP - FRAME_SIZE(%edx), %esp
         sysretl
 
-/* There is work to do before the thread, or another one, goes on. eax = the call's result. */
+/* There is work to do before the thread, or another one, goes on. eax = the call's
+ * result. */
 leave_call:
         movl    esp0, %ecx
         movl    %eax, FRAME_EAX - FRAME_SIZE(%ecx)
@@ -149,16 +152,16 @@ leave_by_iret:
         iretl
 
 /*
- * Exceptions and interrupts: 48 stubs of 16 bytes, which push 0 where the processor pushes no error
- * code. From user mode the frame is the thread's; from kernel mode it stands, without ss and esp, on
- * the kernel's stack.
+ * Exceptions and interrupts: 48 stubs of 16 bytes, which push 0 where the processor
+ * pushes no error code. From user mode the frame is the thread's; from kernel mode it
+ * stands, without ss and esp, on the kernel's stack.
  */
         .balign 16
 trap_vectors:
 vector = 0
         .rept   48
         .balign 16
-        .if     (vector != 8) && (vector != 17) && (vector != 21) && ((vector < 10) || (vector > 14))
+        .if     (vector < 10 || vector > 14) && vector != 8 && vector != 17
         pushl   $0
         .endif
         pushl   $vector
@@ -200,9 +203,10 @@ trap_in_kernel:
         iretl
 
 /*
- * Debug exceptions. In the kernel, one only comes from SYSENTER (or SYSCALL) with TF set, at the first
- * instructions of a stub, on the tiny stack or in the frame's place: nothing is checked yet, so only
- * SS is used. TF goes, and trap_leave gives it back to the thread.
+ * Debug exceptions. In the kernel, one only comes from SYSENTER (or SYSCALL) with TF set,
+ * at the first instructions of a stub, on the tiny stack or in the frame's place: nothing
+ * is checked yet, so only SS is used. TF goes, and trap_leave gives it back to the
+ * thread.
  */
         .balign 16
 entry_debug:
@@ -223,7 +227,8 @@ debug_in_kernel:
         pushl   $1
         jmp     trap
 
-/* Where the debug task lets a debug exception of user mode go on: as if through an interrupt gate. */
+/* Where the debug task lets a debug exception of user mode go on: as if through an
+ * interrupt gate. */
 debug_from_task:
         pushl   $0
         pushl   $1

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * FPU, MMX and SSE state, switched when it is used: CR0.TS is set whenever the registers belong to
- * another thread than the running one. A thread's first use gives it fresh state, so nothing of
- * another thread's is ever seen. FXSAVE where the processor has it, FNSAVE on older ones.
+ * FPU, MMX and SSE state, switched when it is used: CR0.TS is set whenever the registers
+ * belong to another thread than the running one. A thread's first use gives it fresh
+ * state, so nothing of another thread's is ever seen. FXSAVE where the processor has it,
+ * FNSAVE on older ones.
  */
 #include "assert.h"
 #include "cpu.h"
@@ -36,8 +37,9 @@ static void save(void *state)
         __asm__ volatile("fnsave (%0)\n\tfwait" : : "r"(state) : "memory");
 }
 
-/* AMD processors leave the last instruction's and operand's address alone in FXRSTOR where no
- * exception is pending: a load of our own hides the previous thread's (AMD APM 2, 11.4.4). */
+/* AMD processors leave the last instruction's and operand's address alone in FXRSTOR
+ * where no exception is pending: a load of our own hides the previous thread's (AMD APM
+ * 2, 11.4.4). */
 static void restore(const void *state)
 {
     static const float zero;

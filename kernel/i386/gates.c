@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which gates are open. int 0x80 always is; SYSENTER where the processor has it; SYSCALL where the
- * processor has it and lacks SYSENTER, or by the command line, since it costs debug exceptions a task
- * switch. The MSRs are written once.
+ * Which gates are open. int 0x80 always is; SYSENTER where the processor has it; SYSCALL
+ * where the processor has it and lacks SYSENTER, or by the command line, since it costs
+ * debug exceptions a task switch. The MSRs are written once.
  */
 #include "arch.h"
 #include "i386.h"
 #include "memory.h"
 
-uint64_t crossings[GATE_COUNT];     /* counted by entry.S */
+uint64_t crossings[GATE_COUNT]; /* counted by entry.S */
 
 static uint32_t open = 1u << GATE_INT80;
 static enum gate best = GATE_INT80;
@@ -34,8 +34,8 @@ static void open_sysenter(void)
     best = GATE_SYSENTER;
 }
 
-/* AMD, SYSCALL and SYSRET Instruction Specification (21086). SYSRET takes SS from CS + 8 as it
- * is, so its base selector holds RPL 3 already. */
+/* AMD, SYSCALL and SYSRET Instruction Specification (21086). SYSRET takes SS from CS + 8
+ * as it is, so its base selector holds RPL 3 already. */
 static void open_syscall(void)
 {
     tasks_guard_debug();

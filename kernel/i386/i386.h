@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of kernel/i386/ share. Sections in comments are of the Intel 64 and IA-32
- * Architectures Software Developer's Manual, volume 3, unless another manual is named.
+ * What the files of kernel/i386/ share. Sections in comments are of the Intel 64 and
+ * IA-32 Architectures Software Developer's Manual, volume 3, unless another manual is
+ * named.
  */
 #ifndef KERNEL_I386_H
 #define KERNEL_I386_H
@@ -45,7 +46,8 @@ struct space;
 #define EFLAGS_NT (1u << 14)
 #define EFLAGS_AC (1u << 18)
 #define EFLAGS_ID (1u << 21)
-/* What of its flags a thread keeps across a system call: the arithmetic ones, TF, IF, ID. */
+/* What of its flags a thread keeps across a system call: the arithmetic ones, TF, IF, ID.
+ */
 #define EFLAGS_KEPT 0x200bd5u
 
 #define MSR_SYSENTER_CS 0x174
@@ -126,16 +128,16 @@ static inline uint64_t read_tsc(void)
     return value;
 }
 
-#define CONTROL_REGISTER(name)                                             \
-    static inline uint32_t read_##name(void)                               \
-    {                                                                      \
-        uint32_t value;                                                    \
+#define CONTROL_REGISTER(name)                                               \
+    static inline uint32_t read_##name(void)                                 \
+    {                                                                        \
+        uint32_t value;                                                      \
         __asm__ volatile("movl %%" #name ", %0" : "=r"(value) : : "memory"); \
-        return value;                                                      \
-    }                                                                      \
-    static inline void write_##name(uint32_t value)                        \
-    {                                                                      \
-        __asm__ volatile("movl %0, %%" #name : : "r"(value) : "memory");   \
+        return value;                                                        \
+    }                                                                        \
+    static inline void write_##name(uint32_t value)                          \
+    {                                                                        \
+        __asm__ volatile("movl %0, %%" #name : : "r"(value) : "memory");     \
     }
 CONTROL_REGISTER(cr0)
 CONTROL_REGISTER(cr2)
@@ -153,10 +155,10 @@ static inline void invalidate_page(uint32_t address)
 struct cpu_features {
     bool cpuid, pse, tsc, msr, sep, pge, fpu, mmx, fxsr, sse, smep, smap, umip, syscall;
     bool amd;
-    uint32_t signature;     /* family, model, stepping; 0 without CPUID */
+    uint32_t signature; /* family, model, stepping; 0 without CPUID */
 };
 
-extern struct cpu_features cpu_features;    /* [I] after cpuid_init */
+extern struct cpu_features cpu_features; /* [I] after cpuid_init */
 void cpuid_init(void);
 
 /* --- Descriptor tables and tasks: tables.c, tasks.c --- */
@@ -170,15 +172,15 @@ struct task_state {
 };
 
 /*
- * The main task. SYSENTER_ESP points at tss.esp0, which holds the end of the running thread's frame;
- * a debug exception that meets the entry stub before its first instruction is pushed below it, onto
- * the link field and the tiny stack.
+ * The main task. SYSENTER_ESP points at tss.esp0, which holds the end of the running
+ * thread's frame; a debug exception that meets the entry stub before its first
+ * instruction is pushed below it, onto the link field and the tiny stack.
  */
 struct main_task {
     uint32_t tiny_stack[32];
     struct task_state tss;
     uint8_t io_bitmap[8192];
-    uint8_t io_end[4];      /* the processor reads one byte past the last port's */
+    uint8_t io_end[4]; /* the processor reads one byte past the last port's */
 } __attribute__((aligned(256)));
 
 extern struct main_task main_task;
@@ -204,7 +206,8 @@ static inline void gdt_set(uint32_t selector, uint32_t low, uint32_t high)
 void gdt_set_task(uint32_t selector, const struct task_state *task, uint32_t limit);
 void idt_set_task(uint32_t vector, uint32_t selector);
 void tasks_init(void);
-/* Lets debug exceptions run on a task of their own: SYSCALL enters on the user's stack. */
+/* Lets debug exceptions run on a task of their own: SYSCALL enters on the user's stack.
+ */
 void tasks_guard_debug(void);
 
 /* --- Gates: gates.c --- */
@@ -225,15 +228,17 @@ enum gate gates_best(void);
 
 /* Maps low memory, protects the kernel's text; done once frames can be told apart. */
 void paging_init(uint32_t low_end, uint32_t tables);
-/* Bytes that paging_init needs at `tables` (physical, in RAM) for low memory up to low_end. */
+/* Bytes that paging_init needs at `tables` (physical, in RAM) for low memory up to
+ * low_end. */
 uint32_t paging_tables_size(uint32_t low_end);
 /* Space 0: the kernel's own directory. */
 phys_t paging_kernel_directory(void);
-/* A kernel address for one page of any physical memory, good until the next call with `slot`. */
+/* A kernel address for one page of any physical memory, good until the next call with
+ * `slot`. */
 void *paging_window(uint32_t slot, uint32_t address);
-/* The address space that CR3 names, or NULL: the kernel's own. Kept for the tasks, too, which have to
- * restore CR3. */
-extern struct space *paging_loaded;     /* [c] */
+/* The address space that CR3 names, or NULL: the kernel's own. Kept for the tasks, too,
+ * which have to restore CR3. */
+extern struct space *paging_loaded; /* [c] */
 phys_t paging_current_directory(void);
 /* Leaves the address space, if it is the running one, for the kernel's own. */
 void paging_forget(struct space *space);
@@ -248,13 +253,13 @@ static inline void paging_load(struct space *space)
 /* Maps the threshold page into the kernel directory, and so into every process. */
 void paging_map_threshold(phys_t frame);
 
-#define WINDOW_PAGE 0   /* arch_page_… */
-#define WINDOW_PHYS 1   /* arch_phys_read */
+#define WINDOW_PAGE 0 /* arch_page_… */
+#define WINDOW_PHYS 1 /* arch_phys_read */
 
 /* --- Traps: traps.c --- */
 
-/* Called by entry.S: an exception or interrupt that came from user mode, or from the kernel (there
- * the frame ends at eflags). */
+/* Called by entry.S: an exception or interrupt that came from user mode, or from the
+ * kernel (there the frame ends at eflags). */
 FAST_CALL void trap_user(struct SystemCallFrame *frame);
 FAST_CALL void trap_kernel(struct SystemCallFrame *frame);
 /* Does what is left to do; the frame of the thread to go on with. */
@@ -262,7 +267,7 @@ struct SystemCallFrame *trap_leave(void);
 
 /* --- FPU: fpu.c --- */
 
-extern struct thread *fpu_owner;    /* [c] whose state the registers hold, or NULL */
+extern struct thread *fpu_owner; /* [c] whose state the registers hold, or NULL */
 void fpu_init(void);
 /* The running thread wants the FPU: false if there is no memory for its state. */
 bool fpu_use(struct thread *thread);
@@ -279,9 +284,10 @@ void fpu_forget(struct thread *thread);
 
 /* --- I/O ports: io_ports.c --- */
 
-/* Shows the running process's bitmap to the processor; false if it is shown already, or none. */
+/* Shows the running process's bitmap to the processor; false if it is shown already, or
+ * none. */
 bool io_ports_show(struct process *process);
-extern struct process *io_ports_shown;  /* [c] whose bitmap the TSS holds, or NULL */
+extern struct process *io_ports_shown; /* [c] whose bitmap the TSS holds, or NULL */
 void io_ports_switch_slow(struct process *process);
 
 static inline void io_ports_switch(struct process *process)

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * I/O permission: the TSS shows the bitmap of at most one process, and only while that process runs.
- * It is copied when a process that has one meets a protection fault, so a switch costs one store.
+ * I/O permission: the TSS shows the bitmap of at most one process, and only while that
+ * process runs. It is copied when a process that has one meets a protection fault, so a
+ * switch costs one store.
  */
 #include "arch.h"
 #include "i386.h"
 #include "memory.h"
 #include "process.h"
 
-#define BITMAP_OFFSET (offsetof(struct main_task, io_bitmap) - offsetof(struct main_task, tss))
-#define BITMAP_HIDDEN 0xffff    /* past the segment's limit: every port is closed */
+#define BITMAP_OFFSET \
+    (offsetof(struct main_task, io_bitmap) - offsetof(struct main_task, tss))
+#define BITMAP_HIDDEN 0xffff /* past the segment's limit: every port is closed */
 
 struct process *io_ports_shown;
 

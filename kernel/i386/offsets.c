@@ -3,7 +3,7 @@
 #include "cpu.h"
 #include "i386.h"
 
-#define DEFINE(name, value) __asm__ volatile("->" #name " %0" : : "i"(value))
+#define DEFINE(name, value) __asm__ volatile(".ascii \"->" #name " %0\"" : : "i"(value))
 
 void offsets(void);
 

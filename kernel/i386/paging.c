@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page tables, the direct map of low memory at KERNEL_BASE, and windows onto everything else.
- * Section 4.3: 32-bit paging. The kernel's part of every directory is the same and never changes
- * after boot.
+ * Page tables, the direct map of low memory at KERNEL_BASE, and windows onto everything
+ * else. Section 4.3: 32-bit paging. The kernel's part of every directory is the same and
+ * never changes after boot.
  */
 #include "arch.h"
 #include "assert.h"
@@ -15,7 +15,7 @@
 #define PTE_USER 0x004u
 #define PTE_LARGE 0x080u
 #define PTE_GLOBAL 0x100u
-#define PTE_KEPT 0x200u     /* ours: a frame stands here that may not be accessed */
+#define PTE_KEPT 0x200u /* ours: a frame stands here that may not be accessed */
 #define PTE_FRAME 0xfffff000u
 
 #define ENTRIES 1024u
@@ -26,13 +26,14 @@
 
 #define PAGE_ALIGNED __attribute__((aligned(4096)))
 
-/* The kernel's own directory, and the two tables it cannot do without: start.S uses them first. */
+/* The kernel's own directory, and the two tables it cannot do without: start.S uses them
+ * first. */
 uint32_t paging_directory[ENTRIES] PAGE_ALIGNED;
 uint32_t paging_low_table[ENTRIES] PAGE_ALIGNED;
 uint32_t paging_window_table[ENTRIES] PAGE_ALIGNED;
 
-static uint32_t low_limit;  /* [I] end of the direct map, physical */
-static uint32_t global;     /* [I] PTE_GLOBAL where the processor knows it */
+static uint32_t low_limit; /* [I] end of the direct map, physical */
+static uint32_t global;    /* [I] PTE_GLOBAL where the processor knows it */
 struct space *paging_loaded;
 
 extern const char kernel_start[], kernel_writable[], kernel_stack_guard[];
@@ -93,7 +94,8 @@ static void protect_kernel(void)
 static void set_features(void)
 {
     uint32_t bits = (cpu_features.pse ? CR4_PSE : 0) | (cpu_features.pge ? CR4_PGE : 0) |
-                    (cpu_features.smep ? CR4_SMEP : 0) | (cpu_features.smap ? CR4_SMAP : 0) |
+                    (cpu_features.smep ? CR4_SMEP : 0) |
+                    (cpu_features.smap ? CR4_SMAP : 0) |
                     (cpu_features.umip ? CR4_UMIP : 0);
 
     /* A 486 may have no CR4 at all. */
@@ -117,7 +119,8 @@ void paging_init(uint32_t low_end, uint32_t tables)
 
 void paging_map_threshold(phys_t frame)
 {
-    paging_window_table[THRESHOLD_INDEX] = frame.address | PTE_PRESENT | PTE_USER | global;
+    paging_window_table[THRESHOLD_INDEX] =
+        frame.address | PTE_PRESENT | PTE_USER | global;
     paging_directory[WINDOW_BASE / TABLE_SPAN] |= PTE_USER;
     write_cr3(paging_kernel_directory().address);
 }
@@ -206,7 +209,8 @@ static uint32_t *find_entry(struct space *space, uint32_t address)
 
     if (!table)
         return NULL;
-    return (uint32_t *)arch_direct(PHYS(table & PTE_FRAME)) + address / PAGE_SIZE % ENTRIES;
+    return (uint32_t *)arch_direct(PHYS(table & PTE_FRAME)) +
+           address / PAGE_SIZE % ENTRIES;
 }
 
 static uint32_t *make_entry(struct space *space, uint32_t address)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The two 8259A interrupt controllers, remapped behind the exceptions (Intel 8259A data sheet). */
+/* The two 8259A interrupt controllers, remapped behind the exceptions (Intel 8259A data
+ * sheet). */
 #include "i386.h"
 
 #define MASTER 0x20
@@ -34,11 +35,12 @@ void pic_init(void)
 
 void pic_enable(uint32_t irq)
 {
-    mask &= (uint16_t)~(1u << irq);
+    mask &= (uint16_t) ~(1u << irq);
     set_mask();
 }
 
-/* Lines 7 and 15 also come up when a request goes away too early: then it is not in service. */
+/* Lines 7 and 15 also come up when a request goes away too early: then it is not in
+ * service. */
 static bool spurious(uint16_t pic)
 {
     out8(pic, OCW3_READ_ISR);

@@ -6,11 +6,12 @@
 #define CMOS_DATA 0x71
 #define STATUS_A 0x0a
 #define STATUS_B 0x0b
-#define UPDATING 0x80   /* in status A */
-#define BINARY 0x04     /* in status B */
+#define UPDATING 0x80 /* in status A */
+#define BINARY 0x04   /* in status B */
 #define HOURS_24 0x02
 #define HOUR_PM 0x80
-#define UPDATE_POLLS 100000u    /* an update takes 2 ms; a clock that never ends it is broken */
+#define UPDATE_POLLS \
+    100000u /* an update takes 2 ms; a clock that never ends it is broken */
 
 struct date {
     uint8_t second, minute, hour, day, month, year;
@@ -31,8 +32,8 @@ static struct date read_raw(void)
 
 static bool same(struct date a, struct date b)
 {
-    return a.second == b.second && a.minute == b.minute && a.hour == b.hour && a.day == b.day &&
-           a.month == b.month && a.year == b.year;
+    return a.second == b.second && a.minute == b.minute && a.hour == b.hour &&
+           a.day == b.day && a.month == b.month && a.year == b.year;
 }
 
 static uint8_t from_bcd(uint8_t value)
@@ -43,10 +44,12 @@ static uint8_t from_bcd(uint8_t value)
 /* Days from 1970-01-01 to the date in the proleptic Gregorian calendar; month 1 to 12. */
 static uint32_t days_since_1970(uint32_t year, uint32_t month, uint32_t day)
 {
-    static const uint16_t before[12] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
+    static const uint16_t before[12] = {0,   31,  59,  90,  120, 151,
+                                        181, 212, 243, 273, 304, 334};
     uint32_t past = year - 1;
     bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    uint32_t days = past * 365 + past / 4 - past / 100 + past / 400 + before[month - 1] + day - 1;
+    uint32_t days =
+        past * 365 + past / 4 - past / 100 + past / 400 + before[month - 1] + day - 1;
 
     return days + (leap && month > 2) - 719162;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The VGA's text screen, 80 by 25: what the first console channel shows beside the serial port. */
+/* The VGA's text screen, 80 by 25: what the first console channel shows beside the serial
+ * port. */
 #include "i386.h"
 #include "memory.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Console channels on 16550 UARTs (National Semiconductor PC16550D data sheet): COM1 with the screen
- * beside it, COM2, and COM3 for output. Output for a program never waits: what does not fit is left
- * to the caller, who is told by an interrupt when there is room. The log and a panic wait.
+ * Console channels on 16550 UARTs (National Semiconductor PC16550D data sheet): COM1 with
+ * the screen beside it, COM2, and COM3 for output. Output for a program never waits: what
+ * does not fit is left to the caller, who is told by an interrupt when there is room. The
+ * log and a panic wait.
  */
 #include "arch.h"
 #include "console.h"
@@ -21,18 +22,18 @@
 #define ENABLE_SENT 0x02
 #define STATUS_RECEIVED 0x01
 #define STATUS_ROOM 0x20
-#define STATUS_IDLE 0x40        /* nothing left in FIFO or shift register */
+#define STATUS_IDLE 0x40 /* nothing left in FIFO or shift register */
 #define DIVISOR_LATCH 0x80
 #define FORMAT_8N1 0x03
 #define FIFO_ON 0x07
-#define MODEM_READY 0x0b        /* DTR, RTS, and OUT2, which lets interrupts through */
+#define MODEM_READY 0x0b /* DTR, RTS, and OUT2, which lets interrupts through */
 #define FIFO_SIZE 16
-#define SEND_POLLS 1000000u     /* a working UART sends a byte within 10 ms at any speed */
+#define SEND_POLLS 1000000u /* a working UART sends a byte within 10 ms at any speed */
 
 struct uart {
     uint16_t base;
     uint8_t irq;
-    uint8_t enabled;    /* interrupts that are on */
+    uint8_t enabled; /* interrupts that are on */
     bool present;
 };
 
@@ -68,7 +69,7 @@ static void detect(struct uart *uart)
         return;
     put_register(uart, INTERRUPT_ENABLE, 0);
     put_register(uart, LINE_CONTROL, DIVISOR_LATCH);
-    put_register(uart, DATA, 1);                /* 115200 baud */
+    put_register(uart, DATA, 1); /* 115200 baud */
     put_register(uart, INTERRUPT_ENABLE, 0);
     put_register(uart, LINE_CONTROL, FORMAT_8N1);
     put_register(uart, FIFO_CONTROL, FIFO_ON);
@@ -96,7 +97,8 @@ void serial_drain(void)
 {
     for (uint32_t i = 0; i < CONSOLE_COUNT; i++) {
         uint32_t polls = 0;
-        while (uarts[i].present && !(get_register(&uarts[i], LINE_STATUS) & STATUS_IDLE)) {
+        while (uarts[i].present &&
+               !(get_register(&uarts[i], LINE_STATUS) & STATUS_IDLE)) {
             if (++polls == SEND_POLLS)
                 break;
         }
@@ -166,7 +168,8 @@ void arch_console_listen(uint32_t channel, bool on)
     struct uart *uart = &uarts[channel];
 
     if (uart->present)
-        enable(uart, (uint8_t)((uart->enabled & ~ENABLE_RECEIVED) | (on ? ENABLE_RECEIVED : 0)));
+        enable(uart, (uint8_t)((uart->enabled & ~ENABLE_RECEIVED) |
+                               (on ? ENABLE_RECEIVED : 0)));
 }
 
 void serial_interrupt(uint32_t irq)
@@ -176,8 +179,8 @@ void serial_interrupt(uint32_t irq)
         if (!uart->present || uart->irq != irq)
             continue;
         (void)get_register(uart, INTERRUPT_ID);
-        bool room = uart->enabled & ENABLE_SENT &&
-                    get_register(uart, LINE_STATUS) & STATUS_ROOM;
+        bool room =
+            uart->enabled & ENABLE_SENT && get_register(uart, LINE_STATUS) & STATUS_ROOM;
         if (room)
             enable(uart, uart->enabled & (uint8_t)~ENABLE_SENT);
         console_interrupt(i, room);

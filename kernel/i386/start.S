@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the boot loader to C: a Multiboot 1 header, a first mapping of low memory at 0 and at
- * KERNEL_BASE, and the stack. Works on a 486: no 4 MiB pages yet.
+ * From the boot loader to C: a Multiboot 1 header, a first mapping of low memory at 0 and
+ * at KERNEL_BASE, and the stack. Works on a 486: no 4 MiB pages yet.
  */
 #include <limen/layout.h>
 
 #define MAGIC 0x1badb002
-#define FLAGS 0x00010003                /* modules on page boundaries, memory information, and
-                                           where to load: loaders differ about an ELF file's entry
-                                           point, which here is a physical address */
+/* Modules on page boundaries; memory information; and where to load: loaders differ about
+ * an ELF file's entry point, which here is a physical address. */
+#define FLAGS 0x00010003
 #define PHYS(symbol) (symbol - KERNEL_BASE)
 #define PRESENT_WRITABLE 3
 
@@ -30,7 +30,7 @@ start:
         movl    %eax, %ebp              /* the loader's magic */
         movl    %ebx, %esi              /* its information */
 
-        /* The moment of entry in TSC ticks, for boot_to_init; without CPUID there is no TSC. */
+        /* The moment of entry in TSC ticks; without CPUID there is no TSC. */
         movl    $0x200000, %eax
         pushl   %eax
         popfl

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stopping the machine: the emulators' ways where they are asked for or found, ACPI's soft-off
- * (ACPI 6.4, 4.8.3.2: PM1 control, SLP_TYP from \_S5), the keyboard controller's reset.
+ * Stopping the machine: the emulators' ways where they are asked for or found, ACPI's
+ * soft-off (ACPI 6.4, 4.8.3.2: PM1 control, SLP_TYP from \_S5), the keyboard controller's
+ * reset.
  */
 #include "arch.h"
 #include "assert.h"
@@ -9,9 +10,9 @@
 #include "log.h"
 #include "memory.h"
 
-#define DEBUG_EXIT 0xf4         /* QEMU's isa-debug-exit, with exit=debug */
-#define PANIC_STATUS 0x3f       /* with it, QEMU's own exit status is 127 */
-#define BOCHS_PORT 0x8900       /* takes the word "Shutdown"; nothing there on real boards */
+#define DEBUG_EXIT 0xf4   /* QEMU's isa-debug-exit, with exit=debug */
+#define PANIC_STATUS 0x3f /* with it, QEMU's own exit status is 127 */
+#define BOCHS_PORT 0x8900 /* takes the word "Shutdown"; nothing there on real boards */
 #define KEYBOARD_COMMAND 0x64
 #define KEYBOARD_BUSY 0x02
 #define KEYBOARD_RESET 0xfe
@@ -51,7 +52,8 @@ static uint32_t read_word(uint32_t address)
     return value;
 }
 
-/* The root pointer: 8 bytes of signature on a 16-byte boundary, whose 20 bytes add up to 0. */
+/* The root pointer: 8 bytes of signature on a 16-byte boundary, whose 20 bytes add up to
+ * 0. */
 static uint32_t find_rsdp(uint32_t start, uint32_t end)
 {
     uint8_t bytes[20];
@@ -109,7 +111,7 @@ static bool find_s5(uint32_t dsdt, uint32_t types[2])
         if (memcmp(bytes, "_S5_\x12", 5) != 0)
             continue;
         const uint8_t *item = bytes + 5;
-        item += (*item >> 6) + 2;   /* the package's length, and its number of elements */
+        item += (*item >> 6) + 2; /* the package's length, and its number of elements */
         types[0] = read_aml_byte(&item) & 7;
         types[1] = read_aml_byte(&item) & 7;
         return true;

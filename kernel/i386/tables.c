@@ -5,7 +5,8 @@
 #include "i386.h"
 
 #define DESCRIPTOR_FLAT_LOW 0x0000ffffu
-#define DESCRIPTOR_KCODE 0x00cf9b00u    /* access bits set: the processor never writes the GDT */
+#define DESCRIPTOR_KCODE \
+    0x00cf9b00u /* access bits set: the processor never writes the GDT */
 #define DESCRIPTOR_KDATA 0x00cf9300u
 #define DESCRIPTOR_UCODE 0x00cffb00u
 #define DESCRIPTOR_UDATA 0x00cff300u
@@ -69,7 +70,8 @@ static void fill_idt(void)
     for (uint32_t vector = 0; vector < TRAP_VECTORS; vector++)
         idt_set(vector, trap_vectors + vector * TRAP_STUB_SIZE, 0);
     idt_set(VECTOR_DEBUG, entry_debug, 0);
-    idt_set(VECTOR_BREAKPOINT, trap_vectors + VECTOR_BREAKPOINT * TRAP_STUB_SIZE, GATE_DPL_3);
+    idt_set(VECTOR_BREAKPOINT, trap_vectors + VECTOR_BREAKPOINT * TRAP_STUB_SIZE,
+            GATE_DPL_3);
     idt_set(VECTOR_OVERFLOW, trap_vectors + VECTOR_OVERFLOW * TRAP_STUB_SIZE, GATE_DPL_3);
     idt_set(VECTOR_SYSTEM_CALL, entry_int80, GATE_DPL_3);
 }
@@ -91,8 +93,9 @@ static void load_tables(void)
                      "lldt %w6\n\t"
                      "ltr %w3"
                      :
-                     : "m"(gdt_pointer.limit), "m"(idt_pointer.limit), "i"(SELECTOR_KCODE),
-                       "r"(SELECTOR_TSS), "r"(SELECTOR_KDATA), "r"(SELECTOR_UDATA), "r"(0)
+                     : "m"(gdt_pointer.limit), "m"(idt_pointer.limit),
+                       "i"(SELECTOR_KCODE), "r"(SELECTOR_TSS), "r"(SELECTOR_KDATA),
+                       "r"(SELECTOR_UDATA), "r"(0)
                      : "memory");
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exceptions with a task of their own: NMI, double fault and machine check can strike at any
- * instruction, also where the stack is not the kernel's (the first instructions of the gates). Where
- * SYSCALL is open, which enters on the user's stack, debug exceptions have one too.
+ * Exceptions with a task of their own: NMI, double fault and machine check can strike at
+ * any instruction, also where the stack is not the kernel's (the first instructions of
+ * the gates). Where SYSCALL is open, which enters on the user's stack, debug exceptions
+ * have one too.
  */
 #include "assert.h"
 #include "cpu.h"
@@ -54,8 +55,8 @@ static void push(uint32_t value)
 }
 
 /*
- * In the kernel: TF met a gate, as in entry_debug. In user mode: the main task is made to look as if
- * an interrupt gate had been taken, and goes on in debug_from_task.
+ * In the kernel: TF met a gate, as in entry_debug. In user mode: the main task is made to
+ * look as if an interrupt gate had been taken, and goes on in debug_from_task.
  */
 void on_debug(void);
 void on_debug(void)
@@ -89,7 +90,8 @@ static void debug_loop(void)
     TASK_LOOP(on_debug);
 }
 
-static void set_task(struct task *task, uint32_t vector, uint32_t selector, void (*entry)(void))
+static void set_task(struct task *task, uint32_t vector, uint32_t selector,
+                     void (*entry)(void))
 {
     task->state = (struct task_state){
         .cr3 = paging_kernel_directory().address,
@@ -110,7 +112,8 @@ void tasks_init(void)
 {
     set_task(&double_fault_task, VECTOR_DOUBLE_FAULT, SELECTOR_DF_TSS, on_double_fault);
     set_task(&nmi_task, VECTOR_NMI, SELECTOR_NMI_TSS, nmi_loop);
-    set_task(&machine_check_task, VECTOR_MACHINE_CHECK, SELECTOR_MC_TSS, on_machine_check);
+    set_task(&machine_check_task, VECTOR_MACHINE_CHECK, SELECTOR_MC_TSS,
+             on_machine_check);
 }
 
 void tasks_guard_debug(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The processor's side of threads: their first frame, and the switch from one to another. */
+/* The processor's side of threads: their first frame, and the switch from one to another.
+ */
 #include "arch.h"
 #include "assert.h"
 #include "cpu.h"
@@ -7,10 +8,10 @@
 #include "process.h"
 
 #define DESCRIPTOR_LIMIT 0x0000ffffu
-#define DESCRIPTOR_FLAGS 0x00cff300u    /* flat, writable data, DPL 3, accessed */
+#define DESCRIPTOR_FLAGS 0x00cff300u /* flat, writable data, DPL 3, accessed */
 
-static const struct arch_thread *shown;     /* [c] whose TLS descriptors the GDT holds */
-static const struct arch_thread base_0;     /* stands for all whose bases are 0 */
+static const struct arch_thread *shown; /* [c] whose TLS descriptors the GDT holds */
+static const struct arch_thread base_0; /* stands for all whose bases are 0 */
 
 static struct arch_segment make_segment(uint16_t selector, uint32_t base)
 {
@@ -38,7 +39,7 @@ void arch_thread_init(struct thread *thread, const struct thread_start *start)
         make_segment(start->flags & THREAD_GS ? SELECTOR_GS : 0, start->gs_base);
     thread->arch.descriptors = start->fs_base || start->gs_base ? &thread->arch : &base_0;
     if (shown == &thread->arch)
-        shown = NULL;   /* they were of a thread that stood here before */
+        shown = NULL; /* they were of a thread that stood here before */
 }
 
 void arch_thread_destroy(struct thread *thread)
@@ -52,8 +53,8 @@ static void save_segments(struct arch_thread *arch)
                      : "=m"(arch->fs.selector), "=m"(arch->gs.selector));
 }
 
-/* Whatever selector a thread could load can be loaded again: the descriptors it may use are always
- * valid. */
+/* Whatever selector a thread could load can be loaded again: the descriptors it may use
+ * are always valid. */
 static void load_segments(const struct arch_thread *arch)
 {
     __asm__ volatile("movw %0, %%fs\n\tmovw %1, %%gs"
@@ -69,7 +70,8 @@ static inline void show_descriptors(const struct arch_thread *arch)
     gdt_set(SELECTOR_GS, arch->gs.low, arch->gs.high);
 }
 
-static inline void switch_segments(struct arch_thread *previous, const struct arch_thread *next)
+static inline void switch_segments(struct arch_thread *previous,
+                                   const struct arch_thread *next)
 {
     save_segments(previous);
     if (next->descriptors != shown)

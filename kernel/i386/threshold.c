@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The threshold page, which every process sees: see struct threshold_page in limen/abi.h. */
+/* The threshold page, which every process sees: see struct threshold_page in limen/abi.h.
+ */
 #include "arch.h"
 #include "assert.h"
 #include "i386.h"
 #include "memory.h"
 
 #define ENTRY_OFFSET (THRESHOLD_ENTRY - THRESHOLD_ADDRESS)
-#define SYSENTER_RETURN 9   /* offset of the ret behind sysenter in its stub */
+#define SYSENTER_RETURN 9 /* offset of the ret behind sysenter in its stub */
 
 /* int $0x80; ret */
 static const uint8_t int80_stub[] = {0xcd, 0x80, 0xc3};
@@ -15,7 +16,8 @@ static const uint8_t sysenter_stub[] = {0x89, 0xe1, 0xba, 0, 0, 0, 0, 0x0f, 0x34
 /* syscall; ret */
 static const uint8_t syscall_stub[] = {0x0f, 0x05, 0xc3};
 
-static_assert(sizeof(struct threshold_page) <= ENTRY_OFFSET, "the stub stands behind the data");
+static_assert(sizeof(struct threshold_page) <= ENTRY_OFFSET,
+              "the stub stands behind the data");
 
 static void put_stub(uint8_t *entry)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exceptions and interrupts. In user mode an exception is either resolved or the end of its process;
- * in the kernel only copies across the user boundary may fault, and only the idle loop is
- * interrupted: everything else is a bug.
+ * Exceptions and interrupts. In user mode an exception is either resolved or the end of
+ * its process; in the kernel only copies across the user boundary may fault, and only the
+ * idle loop is interrupted: everything else is a bug.
  */
 #include "arch.h"
 #include "assert.h"
@@ -86,8 +86,8 @@ FAST_CALL void trap_user(struct SystemCallFrame *frame)
     }
 }
 
-/* A fault at an instruction that copies across the user boundary: the page is made present, or the
- * copy ends with an error. */
+/* A fault at an instruction that copies across the user boundary: the page is made
+ * present, or the copy ends with an error. */
 static bool fix_up(struct SystemCallFrame *frame)
 {
     const struct fixup *fixup = fixups_start;
@@ -95,7 +95,8 @@ static bool fix_up(struct SystemCallFrame *frame)
 
     while (fixup < fixups_end && fixup->at != frame->eip)
         fixup++;
-    if (fixup == fixups_end || frame->vector != VECTOR_PAGE_FAULT || address >= KERNEL_BASE)
+    if (fixup == fixups_end || frame->vector != VECTOR_PAGE_FAULT ||
+        address >= KERNEL_BASE)
         return false;
 
     enum fault_result result = space_fault(&cpu()->current->process->space, address,
@@ -112,11 +113,13 @@ FAST_CALL void trap_kernel(struct SystemCallFrame *frame)
     if (is_irq(frame->vector))
         handle_irq(frame->vector - VECTOR_IRQ);
     else if (!fix_up(frame))
-        panic("exception %u in the kernel at %08x, error %x, address %08x, caller's frame %08x",
+        panic("exception %u in the kernel at %08x, error %x, address %08x, caller's "
+              "frame %08x",
               frame->vector, frame->eip, frame->error, read_cr2(), frame->ebp);
 }
 
-/* The running thread crossed with TF set, which entry_debug took away: it leaves by IRET, with TF. */
+/* The running thread crossed with TF set, which entry_debug took away: it leaves by IRET,
+ * with TF. */
 static void restore_single_step(void)
 {
     struct SystemCallFrame *frame = &cpu()->current->frame;
