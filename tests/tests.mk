@@ -20,7 +20,7 @@ TEST_RUN = B='$(B)' OBJDUMP='$(OBJDUMP)' tests/run --build $(B)
 # Each unit test: tests/unit/NAME.c, and the files that it is linked with beside
 # UNIT_COMMON. clock and rtc take theirs in by #include, to put a fake board under it.
 UNIT_TESTS := archive clock command elf frame gate handle log multiboot quota region rtc \
-  tree user_range
+  space tree user_range
 UNIT_COMMON := tests/unit/host.c kernel/frame.c
 UNIT_archive := kernel/archive.c
 UNIT_command := kernel/command.c
@@ -31,6 +31,7 @@ UNIT_log := kernel/log.c kernel/format.c
 UNIT_multiboot := kernel/multiboot.c
 UNIT_quota := kernel/quota.c
 UNIT_region := kernel/region.c kernel/tree.c
+UNIT_space := kernel/space.c kernel/region.c kernel/tree.c kernel/quota.c
 UNIT_tree := kernel/tree.c
 UNIT_SUITES := $(UNIT_TESTS:%=unit/%)
 UNIT_SUITES := $(join $(UNIT_SUITES),$(UNIT_TESTS:%==$(B)/tests/unit/%))
@@ -44,7 +45,7 @@ TEST_NEEDS += $(UNIT_TESTS:%=$(B)/tests/unit/%)
 .SECONDEXPANSION:
 $(B)/tests/unit/%: tests/unit/%.c $(UNIT_COMMON) $$(UNIT_$$*)
 	@mkdir -p $(@D)
-	$(HOSTCC) $(UNIT_CFLAGS) -MMD -MP -MF $@.d -o $@ $^ -lcmocka
+	$(HOSTCC) $(UNIT_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(UNIT_COMMON) $(UNIT_$*) -lcmocka
 
 -include $(wildcard $(B)/tests/unit/*.d)
 

@@ -34,7 +34,7 @@ void object_init(struct object *object, enum object_type type)
 
 void object_destroy(struct object *object)
 {
-    fail_msg("an object that the test holds was dropped too often");
+    fail_msg("an object of type %u was dropped too often", object->type);
 }
 
 static int begin(void **state)
