@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The gdb side of `make debug`.
 
-gdb is started with the kernel as its program, and with the boot archive, init's words and
-perhaps a program as that program's arguments. QEMU runs as gdb's child and ends with it;
-what the guest writes on its console goes to build/console.log.
+From the environment: B, the build folder; WORDS, what init is to do; PROGRAM, the program
+whose symbols are loaded at once. QEMU runs as gdb's child and ends with it; what the guest
+writes on its console goes to console.log in the build folder.
 """
 
 import os
@@ -11,7 +11,8 @@ import shlex
 
 import gdb
 
-PROGRAMS = "build/user"
+BUILD = os.environ["B"]
+PROGRAMS = f"{BUILD}/user"
 
 
 class LimenProgram(gdb.Command):
@@ -26,37 +27,35 @@ program that reaches those addresses."""
         self.loaded = None
 
     def invoke(self, argument, from_tty):
-        path = os.path.join(PROGRAMS, argument)
-        debug = path + ".debug"
+        path = os.path.abspath(f"{PROGRAMS}/{argument}")
         if not argument or not os.path.isfile(path):
             raise gdb.GdbError(f"limen-program: there is no program {argument!r}")
         if self.loaded:
             gdb.execute(f"remove-symbol-file {self.loaded}", to_string=True)
-        self.loaded = shlex.quote(debug if os.path.exists(debug) else path)
+        self.loaded = shlex.quote(path)
         gdb.execute(f"add-symbol-file {self.loaded}", to_string=True)
 
     def complete(self, text, word):
         names = []
         for folder, _, files in os.walk(PROGRAMS):
             names += [os.path.relpath(f"{folder}/{file}", PROGRAMS) for file in files]
-        return sorted(name for name in names if name.startswith(text) and "." not in name)
+        return sorted(name for name in names if name.startswith(text)
+                      and name.partition("/")[0] in ("init", "programs", "tests"))
 
 
 def main():
-    archive, words, *program = shlex.split(gdb.parameter("args") or "")
-    kernel = gdb.current_progspace().filename
     command = LimenProgram()
     gdb.execute("set confirm off")
     gdb.execute("set pagination off")
-    gdb.execute("set architecture i386")
     qemu = ["setpriv", "--pdeathsig", "KILL", "qemu-system-i386", "-accel", "tcg",
             "-m", "256", "-no-reboot", "-display", "none", "-S", "-gdb", "stdio",
-            "-serial", "file:build/console.log", "-kernel", kernel, "-initrd", archive,
-            "-append", "-- " + (words or "boot")]
+            "-serial", f"file:{BUILD}/console.log",
+            "-kernel", f"{BUILD}/kernel/limen.elf", "-initrd", f"{BUILD}/archive.tar",
+            "-append", "-- " + (os.environ.get("WORDS") or "boot")]
     gdb.execute(f"target remote | exec {shlex.join(qemu)}")
-    if program:
-        command.invoke(program[0], False)
-    # A hardware breakpoint, since at this point the kernel is not yet in memory.
+    if os.environ.get("PROGRAM"):
+        command.invoke(os.environ["PROGRAM"], False)
+    # The kernel is not in memory yet, so what stops it is a register of the processor's.
     gdb.execute("thbreak kmain")
     gdb.execute("continue")
 

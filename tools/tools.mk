@@ -13,7 +13,7 @@ run:
 # too.
 debug: $(B)/kernel/limen.elf $(B)/archive.tar
 	@tools/setup debug
-	gdb -q -x tools/debug.py --args $< $(B)/archive.tar "$(WORDS)" $(PROGRAM)
+	@B='$(B)' WORDS='$(WORDS)' PROGRAM='$(PROGRAM)' gdb -q -x tools/debug.py $<
 
 clean:
 	rm -rf $(B)
