@@ -218,14 +218,10 @@ long shim_fstat64(int file, struct file_status *status)
     return 0;
 }
 
-void shim_error_line(const char *text, uint32_t size)
+void shim_error(const char *text, uint32_t size)
 {
-    static const uint8_t end = '\n';
-    if (console.mode == STDIO_TERMINAL) {
+    if (console.mode == STDIO_TERMINAL)
         terminal_write(&shim_terminal, (const uint8_t *)text, size);
-        terminal_write(&shim_terminal, &end, 1);
-    } else {
+    else
         raw_write(ERROR_FILE, (const uint8_t *)text, size);
-        raw_write(ERROR_FILE, &end, 1);
-    }
 }

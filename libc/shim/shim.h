@@ -88,7 +88,7 @@ _Noreturn void shim_die(int number);
 
 /* console.c */
 void shim_console_init(void);
-void shim_error_line(const char *text, uint32_t size);  /* to standard error's channel */
+void shim_error(const char *text, uint32_t size);   /* to standard error's channel */
 
 /* lock.c: a lock for the shim's own data, held for moments only or while a terminal
  * waits. */

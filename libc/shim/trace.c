@@ -32,13 +32,13 @@ static const struct error_name error_names[] = {
 };
 
 struct line {
-    char text[TRACE_LINE];
+    char text[TRACE_LINE + 1];  /* one more for the line feed */
     uint32_t size;
 };
 
 static void add_text(struct line *line, const char *text)
 {
-    for (; *text && line->size < sizeof line->text; text++)
+    for (; *text && line->size < TRACE_LINE; text++)
         line->text[line->size++] = *text;
 }
 
@@ -104,5 +104,6 @@ void shim_trace(const struct linux_call *call, int words, const long *result)
     add_text(&line, ")");
     if (result)
         add_result(&line, *result);
-    shim_error_line(line.text, line.size);
+    line.text[line.size++] = '\n';
+    shim_error(line.text, line.size);
 }
