@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernel's log and the console: what goes in comes out, and what makes no sense is an
+ * error. */
+#include <errno.h>
+
+#include "cases.h"
+
+static char text[2048];
+
+/* The log from `from` on, into `text`. */
+static bool read_log(uint32_t from)
+{
+    uint32_t size = 0;
+    long part;
+    while (size < sizeof(text) - 1
+           && (part = limen_log_read(from + size, text + size, sizeof(text) - 1 - size))
+                  > 0)
+        size += (uint32_t)part;
+    text[size] = '\0';
+    return part >= 0;
+}
+
+static long write_line(const char *line)
+{
+    return limen_log_write(line, (uint32_t)strlen(line));
+}
+
+static bool write_and_read(void)
+{
+    uint32_t end = system_now().log_end;
+    bool right = write_line("a line of the log test") == 0
+                 && write_line("and another") == 0 && read_log(end);
+    const char *first = strstr(text, "a line of the log test\n");
+    const char *second = strstr(text, "and another\n");
+    return right && first != NULL && second > first && text[0] == '[';
+}
+
+/* No program can write what looks like a line of its own, or of the kernel's. */
+static bool control_characters(void)
+{
+    uint32_t end = system_now().log_end;
+    static const char line[] = "one\n[    0.000000] PANIC\r\033[2J\0two";
+    bool right = limen_log_write(line, sizeof(line) - 1) == 0 && read_log(end);
+    const char *newline = strchr(text, '\n');
+    return right && newline != NULL && newline[1] == '\0' && strchr(text, '\033') == NULL
+           && strchr(text, '\r') == NULL && strstr(text, "two") != NULL;
+}
+
+static bool line_lengths(void)
+{
+    static char line[LOG_LINE_MAX + 1];
+    uint32_t end = system_now().log_end;
+    memset(line, 'x', sizeof(line));
+    bool right = limen_log_write(line, 0) == 0
+                 && limen_log_write(line, LOG_LINE_MAX + 1) == -E2BIG
+                 && limen_log_write(line, 0xffffffff) == -E2BIG
+                 && limen_log_write(line, LOG_LINE_MAX) == 0 && read_log(end);
+    line[LOG_LINE_MAX] = '\0';
+    return right && strstr(text, line) != NULL;
+}
+
+static bool read_window(void)
+{
+    struct system_info info = system_now();
+    uint8_t bytes[600];
+    long part = limen_log_read(info.log_start, bytes, sizeof(bytes));
+    return step_ok(part > 0 && part <= (long)sizeof(bytes), "read", part)
+           && limen_log_read(info.log_start, bytes, 0) == 0
+           && limen_log_read(info.log_start, bytes, 1) == 1
+           && limen_log_read(info.log_end, bytes, sizeof(bytes)) == 0
+           && step_ok(limen_log_read(info.log_end + 1, bytes, 1) == -ERANGE,
+                      "past its end", limen_log_read(info.log_end + 1, bytes, 1))
+           && limen_log_read(info.log_start - 1, bytes, 1) == -ERANGE
+           && limen_log_read(info.log_start + 0x80000000, bytes, 1) == -ERANGE;
+}
+
+static bool console_errors(void)
+{
+    uint8_t byte = 'x';
+    bool right = true;
+    static const uint32_t channels[] = {CONSOLE_COUNT, 100, 0x80000000, 0xffffffff};
+    for (unsigned int i = 0; i < sizeof(channels) / sizeof(*channels); i++)
+        right = right && limen_console_write(channels[i], &byte, 1) == -ENODEV
+                && limen_console_read(channels[i], &byte, 1) == -ENODEV;
+    return right && limen_console_write(CONSOLE_MAIN, &byte, 0) == 0
+           && limen_console_read(CONSOLE_MAIN, &byte, 0) == 0
+           && limen_console_write(CONSOLE_MAIN, (void *)KERNEL_BASE, 1) == -EFAULT
+           && limen_console_write(CONSOLE_MAIN, NULL, 1) == -EFAULT
+           && limen_console_read(CONSOLE_MAIN, (void *)KERNEL_BASE, 1) == -EFAULT;
+}
+
+static const struct test_case cases[] = {
+    {"lines of the log come back", write_and_read},
+    {"control characters in a line", control_characters},
+    {"lines of any length", line_lengths},
+    {"the log's window", read_window},
+    {"console calls that make no sense", console_errors},
+};
+
+int main(void)
+{
+    return RUN_CASES(cases);
+}
