@@ -86,6 +86,7 @@ struct process *process_create(struct process *parent, uint32_t pages)
 
 void process_destroy(struct process *process)
 {
+    list_remove(&process->sibling); /* the parent's end must not find it any more */
     list_append(&unheld, &process->work);
     cpu()->work |= WORK_REAP;
 }
@@ -141,7 +142,6 @@ static void reap_unheld(struct process *process)
     struct process *parent = process->parent;
 
     restart_waiters(process);
-    list_remove(&process->sibling);
     handle_table_destroy(&process->handles);
     arch_process_forget(process);
     give_io_bitmap(process);

@@ -22,7 +22,8 @@
 
 #define NS_PER_SECOND 1000000000u
 #define CALIBRATE_TICKS (PIT_HZ / 500) /* 2 ms */
-#define TIMER_MAX_NS 50000000u
+#define TIMER_MAX_NS \
+    25000000u /* well below a wrap of channel 2, which may be the clock */
 
 /* Monotonic ns = (ticks - base) * scale >> shift. */
 static struct {

@@ -10,6 +10,7 @@
 #define LEAF1_EDX_PSE (1u << 3)
 #define LEAF1_EDX_TSC (1u << 4)
 #define LEAF1_EDX_MSR (1u << 5)
+#define LEAF1_EDX_MCE (1u << 7)
 #define LEAF1_EDX_SEP (1u << 11)
 #define LEAF1_EDX_PGE (1u << 13)
 #define LEAF1_EDX_MMX (1u << 23)
@@ -105,6 +106,7 @@ void cpuid_init(void)
     f->tsc = leaf1.edx & LEAF1_EDX_TSC;
     f->msr = leaf1.edx & LEAF1_EDX_MSR;
     f->pge = leaf1.edx & LEAF1_EDX_PGE;
+    f->mce = leaf1.edx & LEAF1_EDX_MCE;
     f->mmx = leaf1.edx & LEAF1_EDX_MMX;
     f->fxsr = leaf1.edx & LEAF1_EDX_FXSR;
     f->sse = leaf1.edx & LEAF1_EDX_SSE;

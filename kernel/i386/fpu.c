@@ -37,7 +37,8 @@ static void save(void *state)
         __asm__ volatile("fnsave (%0)\n\tfwait" : : "r"(state) : "memory");
 }
 
-/* AMD processors leave the last instruction's and operand's address alone in FXRSTOR
+/* FNCLEX first: a pending exception of whoever used the registers last would strike here.
+ * AMD processors leave the last instruction's and operand's address alone in FXRSTOR
  * where no exception is pending: a load of our own hides the previous thread's (AMD APM
  * 2, 11.4.4). */
 static void restore(const void *state)
@@ -50,7 +51,7 @@ static void restore(const void *state)
                          : "r"(state), "m"(zero)
                          : "memory");
     else
-        __asm__ volatile("frstor (%0)" : : "r"(state) : "memory");
+        __asm__ volatile("fnclex\n\tfrstor (%0)" : : "r"(state) : "memory");
 }
 
 void fpu_init(void)

@@ -32,6 +32,7 @@ struct space;
 
 #define CR4_TSD (1u << 2)
 #define CR4_PSE (1u << 4)
+#define CR4_MCE (1u << 6)
 #define CR4_PGE (1u << 7)
 #define CR4_OSFXSR (1u << 9)
 #define CR4_OSXMMEXCPT (1u << 10)
@@ -153,7 +154,8 @@ static inline void invalidate_page(uint32_t address)
 /* --- Processor features: cpuid.c --- */
 
 struct cpu_features {
-    bool cpuid, pse, tsc, msr, sep, pge, fpu, mmx, fxsr, sse, smep, smap, umip, syscall;
+    bool cpuid, pse, tsc, msr, sep, pge, mce, fpu, mmx, fxsr, sse, smep, smap, umip,
+        syscall;
     bool amd;
     uint32_t signature; /* family, model, stepping; 0 without CPUID */
 };

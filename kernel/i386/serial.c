@@ -22,7 +22,8 @@
 #define ENABLE_SENT 0x02
 #define STATUS_RECEIVED 0x01
 #define STATUS_ROOM 0x20
-#define STATUS_IDLE 0x40 /* nothing left in FIFO or shift register */
+#define STATUS_IDLE 0x40     /* nothing left in FIFO or shift register */
+#define NOTHING_PENDING 0x01 /* in INTERRUPT_ID */
 #define DIVISOR_LATCH 0x80
 #define FORMAT_8N1 0x03
 #define FIFO_ON 0x07
@@ -172,17 +173,31 @@ void arch_console_listen(uint32_t channel, bool on)
                                (on ? ENABLE_RECEIVED : 0)));
 }
 
+/* Does what a UART asks for; whether it asked for anything. */
+static bool serve(uint32_t channel)
+{
+    struct uart *uart = &uarts[channel];
+
+    if (!uart->present || get_register(uart, INTERRUPT_ID) & NOTHING_PENDING)
+        return false;
+    bool room =
+        uart->enabled & ENABLE_SENT && get_register(uart, LINE_STATUS) & STATUS_ROOM;
+    if (room)
+        enable(uart, uart->enabled & (uint8_t)~ENABLE_SENT);
+    console_interrupt(channel, room);
+    return true;
+}
+
+/* The line is edge-triggered and may be shared: it must be left with no UART asking. */
 void serial_interrupt(uint32_t irq)
 {
-    for (uint32_t i = 0; i < CONSOLE_COUNT; i++) {
-        struct uart *uart = &uarts[i];
-        if (!uart->present || uart->irq != irq)
-            continue;
-        (void)get_register(uart, INTERRUPT_ID);
-        bool room =
-            uart->enabled & ENABLE_SENT && get_register(uart, LINE_STATUS) & STATUS_ROOM;
-        if (room)
-            enable(uart, uart->enabled & (uint8_t)~ENABLE_SENT);
-        console_interrupt(i, room);
-    }
+    bool served;
+
+    do {
+        served = false;
+        for (uint32_t i = 0; i < CONSOLE_COUNT; i++) {
+            if (uarts[i].irq == irq)
+                served |= serve(i);
+        }
+    } while (served);
 }

@@ -114,6 +114,8 @@ void tasks_init(void)
     set_task(&nmi_task, VECTOR_NMI, SELECTOR_NMI_TSS, nmi_loop);
     set_task(&machine_check_task, VECTOR_MACHINE_CHECK, SELECTOR_MC_TSS,
              on_machine_check);
+    if (cpu_features.mce)
+        write_cr4(read_cr4() | CR4_MCE);
 }
 
 void tasks_guard_debug(void)
