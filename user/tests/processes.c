@@ -59,8 +59,8 @@ static bool exit_status(void)
         struct process_end end;
         (void)twin_run(&child, TWIN_PAGES, leave, statuses[i], &end);
         right = right && end.reason == PROCESS_EXITED && end.status == statuses[i];
-        right = right && limen_process_wait(child.process, &end, NULL) == 0
-                && end.status == statuses[i];
+        right = right && limen_process_wait(child.process, &end, NULL) == 0 &&
+                end.status == statuses[i];
         child_close(&child);
     }
     return right;
@@ -99,8 +99,9 @@ static bool wait_with_deadline(void)
     bool right = true;
     for (int i = 0; i < 3; i++) {
         uint64_t deadline = clock_now() + 2 * MILLISECOND;
-        right = right && limen_process_wait(child.process, &end, &deadline) == -ETIMEDOUT
-                && clock_now() >= deadline;
+        right = right &&
+                limen_process_wait(child.process, &end, &deadline) == -ETIMEDOUT &&
+                clock_now() >= deadline;
     }
     child_close(&child);
     return right;
@@ -110,13 +111,13 @@ static bool kill_spinning(void)
 {
     struct child child;
     struct process_end end;
-    bool right = twin_load(&child, TWIN_PAGES) && twin_start(&child, spin, 0)
-                 && child_wait_for(child, &flag, 1)
-                 && limen_process_kill(child.process, 9) == 0;
-    right = right && limen_process_wait(child.process, &end, NULL) == 0
-            && end.reason == PROCESS_KILLED && end.status == 9;
-    right = right && limen_process_kill(child.process, 10) == 0
-            && limen_process_wait(child.process, &end, NULL) == 0 && end.status == 9;
+    bool right = twin_load(&child, TWIN_PAGES) && twin_start(&child, spin, 0) &&
+                 child_wait_for(child, &flag, 1) &&
+                 limen_process_kill(child.process, 9) == 0;
+    right = right && limen_process_wait(child.process, &end, NULL) == 0 &&
+            end.reason == PROCESS_KILLED && end.status == 9;
+    right = right && limen_process_kill(child.process, 10) == 0 &&
+            limen_process_wait(child.process, &end, NULL) == 0 && end.status == 9;
     child_close(&child);
     return right;
 }
@@ -155,22 +156,23 @@ static bool kill_blocked_in(uint32_t call)
 {
     struct child child;
     struct process_end end;
-    bool right = twin_load(&child, TWIN_PAGES) && twin_start(&child, block_in, call)
-                 && child_wait_for(child, &flag, 1);
+    bool right = twin_load(&child, TWIN_PAGES) && twin_start(&child, block_in, call) &&
+                 child_wait_for(child, &flag, 1);
     sleep_for(MILLISECOND);
-    right = right && limen_process_kill(child.process, 5) == 0
-            && limen_process_wait(child.process, &end, NULL) == 0
-            && step_ok(end.reason == PROCESS_KILLED, "blocked in call", call);
+    right = right && limen_process_kill(child.process, 5) == 0 &&
+            limen_process_wait(child.process, &end, NULL) == 0 &&
+            step_ok(end.reason == PROCESS_KILLED, "blocked in call", call);
     child_close(&child);
     return right;
 }
 
 static bool kill_blocked(void)
 {
-    return kill_blocked_in(SYS_LIMEN_clock_sleep) && kill_blocked_in(SYS_LIMEN_futex_wait)
-           && kill_blocked_in(SYS_LIMEN_process_wait)
-           && kill_blocked_in(SYS_LIMEN_console_read)
-           && kill_blocked_in(SYS_LIMEN_thread_yield);
+    return kill_blocked_in(SYS_LIMEN_clock_sleep) &&
+           kill_blocked_in(SYS_LIMEN_futex_wait) &&
+           kill_blocked_in(SYS_LIMEN_process_wait) &&
+           kill_blocked_in(SYS_LIMEN_console_read) &&
+           kill_blocked_in(SYS_LIMEN_thread_yield);
 }
 
 /* --- Several waiters, and handles closed under them --- */
@@ -184,8 +186,8 @@ static void wait_for_awaited(uint32_t milliseconds)
     struct process_end end;
     uint64_t deadline = clock_now() + milliseconds * MILLISECOND;
     __atomic_fetch_add(&waiting, 1, __ATOMIC_SEQ_CST);
-    if (limen_process_wait(awaited, &end, milliseconds != 0 ? &deadline : NULL) == 0
-        && end.status == 33)
+    if (limen_process_wait(awaited, &end, milliseconds != 0 ? &deadline : NULL) == 0 &&
+        end.status == 33)
         __atomic_fetch_add(&woken, 1, __ATOMIC_SEQ_CST);
     __atomic_fetch_sub(&waiting, 1, __ATOMIC_SEQ_CST);
     (void)limen_thread_exit(NULL, 0, 0);
@@ -213,7 +215,9 @@ static bool several_waiters(void)
  * process's memory is then ours: nothing may write to it but we. */
 static void close_under_waiter(uint32_t unused)
 {
-    enum { PAGES = 96 };
+    enum {
+        PAGES = 96
+    };
     struct memory_map map = {
         .address = BASE,
         .size = PAGES * PAGE_SIZE,
@@ -258,13 +262,13 @@ static bool circle_of_waiters(void)
     bool right = twin_load(&a, TWIN_PAGES) && twin_load(&b, TWIN_PAGES);
     a_in_b = limen_handle_give(b.process, a.process);
     b_in_a = limen_handle_give(a.process, b.process);
-    right = right && step_ok(a_in_b > 0 && b_in_a > 0, "handle given", a_in_b)
-            && twin_start(&a, wait_for_first, (uint32_t)b_in_a)
-            && twin_start(&b, wait_for_first, (uint32_t)a_in_b)
-            && child_wait_for(a, &flag, 1) && child_wait_for(b, &flag, 1);
+    right = right && step_ok(a_in_b > 0 && b_in_a > 0, "handle given", a_in_b) &&
+            twin_start(&a, wait_for_first, (uint32_t)b_in_a) &&
+            twin_start(&b, wait_for_first, (uint32_t)a_in_b) &&
+            child_wait_for(a, &flag, 1) && child_wait_for(b, &flag, 1);
     sleep_for(MILLISECOND);
-    right = right && limen_process_kill(a.process, 1) == 0
-            && limen_process_kill(b.process, 1) == 0;
+    right = right && limen_process_kill(a.process, 1) == 0 &&
+            limen_process_kill(b.process, 1) == 0;
     child_close(&a);
     child_close(&b);
     return right;
@@ -276,9 +280,9 @@ static bool never_started(void)
 {
     struct child child = child_create(64);
     uint32_t word = 1;
-    bool right = child_map(child, BASE, 8 * PAGE_SIZE, RW) == 0
-                 && child_write(child, BASE, &word, 4)
-                 && child_write(child, BASE + PAGE_SIZE, &word, 4);
+    bool right = child_map(child, BASE, 8 * PAGE_SIZE, RW) == 0 &&
+                 child_write(child, BASE, &word, 4) &&
+                 child_write(child, BASE + PAGE_SIZE, &word, 4);
     child_close(&child);
     return right;
 }
@@ -292,12 +296,12 @@ static void make_circles(uint32_t unused)
     struct child c = child_create(16);
     uint32_t word = 1;
     (void)unused;
-    bool right = child_map(a, BASE, 4 * PAGE_SIZE, RW) == 0
-                 && child_write(a, BASE, &word, 4)
-                 && limen_handle_give(a.process, a.process) > 0
-                 && limen_handle_give(a.process, HANDLE_SELF) > 0
-                 && limen_handle_give(b.process, c.process) > 0
-                 && limen_handle_give(c.process, b.process) > 0;
+    bool right = child_map(a, BASE, 4 * PAGE_SIZE, RW) == 0 &&
+                 child_write(a, BASE, &word, 4) &&
+                 limen_handle_give(a.process, a.process) > 0 &&
+                 limen_handle_give(a.process, HANDLE_SELF) > 0 &&
+                 limen_handle_give(b.process, c.process) > 0 &&
+                 limen_handle_give(c.process, b.process) > 0;
     child_close(&a);
     child_close(&b);
     child_close(&c);
@@ -314,8 +318,8 @@ static void leave_a_spinner(uint32_t unused)
 {
     struct child child;
     (void)unused;
-    bool right = twin_load(&child, TWIN_PAGES) && twin_start(&child, spin, 0)
-                 && child_wait_for(child, &flag, 1);
+    bool right = twin_load(&child, TWIN_PAGES) && twin_start(&child, spin, 0) &&
+                 child_wait_for(child, &flag, 1);
     child_close(&child);
     finish(right);
 }
@@ -326,14 +330,40 @@ static bool orphans(void)
     return twin_passes(2 * TWIN_PAGES, leave_a_spinner) && system_now().threads == before;
 }
 
+/* The process's last handle, to a child of its own, lies in its parent's table. */
+static void entrust_a_child(uint32_t parent)
+{
+    struct child child = child_create(16);
+    flag = limen_handle_give((handle_t){parent}, child.process) > 0 &&
+           limen_handle_close(child.process) == 0;
+    spin(0);
+}
+
+/* Ends while that is so: one end after the other, with nothing in between. */
+static void end_with_trusted_child(uint32_t unused)
+{
+    struct child child;
+    (void)unused;
+    bool right = twin_load(&child, TWIN_PAGES);
+    long parent = limen_handle_give(child.process, HANDLE_SELF);
+    right = right && parent > 0 && twin_start(&child, entrust_a_child, (uint32_t)parent) &&
+            child_wait_for(child, &flag, 1);
+    finish(right);
+}
+
+static bool end_of_a_family(void)
+{
+    return twin_passes(2 * TWIN_PAGES, end_with_trusted_child);
+}
+
 static bool thread_handle_outlives(void)
 {
     struct child child;
     struct process_end end;
     bool right = twin_run(&child, TWIN_PAGES, leave, 0, &end) == EXIT_0;
-    right = right && limen_handle_close(child.process) == 0
-            && limen_handle_close(child.thread) == 0
-            && limen_handle_close(child.thread) == -EBADF;
+    right = right && limen_handle_close(child.process) == 0 &&
+            limen_handle_close(child.thread) == 0 &&
+            limen_handle_close(child.thread) == -EBADF;
     return right;
 }
 
@@ -373,18 +403,15 @@ static bool process_tree_bomb(void)
     bool right = twin_load(&child, 3000) && twin_start(&child, bomb_tree, 3000);
     uint64_t started = clock_now();
     sleep_for(50 * MILLISECOND);
-    right = right
-            && step_ok(clock_now() - started < 15 * SECOND, "starved for ns",
-                       (long long)(clock_now() - started));
-    right = right
-            && step_ok(system_now().processes > before + 3, "processes",
-                       system_now().processes);
-    right = right && limen_process_kill(child.process, 1) == 0
-            && limen_process_wait(child.process, &end, NULL) == 0;
+    right = right && step_ok(clock_now() - started < 15 * SECOND, "starved for ns",
+                             (long long)(clock_now() - started));
+    right = right && step_ok(system_now().processes > before + 3, "processes",
+                             system_now().processes);
+    right = right && limen_process_kill(child.process, 1) == 0 &&
+            limen_process_wait(child.process, &end, NULL) == 0;
     child_close(&child);
-    return right
-           && step_ok(system_now().processes == before, "processes left",
-                      system_now().processes);
+    return right && step_ok(system_now().processes == before, "processes left",
+                            system_now().processes);
 }
 
 /* --- Handles --- */
@@ -397,9 +424,9 @@ static bool forged_handles(void)
         right = right && limen_process_info((handle_t){value}, &info) == -EBADF;
     for (uint32_t value = 0x00ff0000; value != 0; value += 0x00ffff01)
         right = right && limen_handle_close((handle_t){value | 0x8000}) == -EBADF;
-    return right && limen_handle_close((handle_t){0xffffffff}) == -EBADF
-           && limen_handle_close((handle_t){0x80000000}) == -EBADF
-           && limen_handle_close(HANDLE_SELF) == -EBADF;
+    return right && limen_handle_close((handle_t){0xffffffff}) == -EBADF &&
+           limen_handle_close((handle_t){0x80000000}) == -EBADF &&
+           limen_handle_close(HANDLE_SELF) == -EBADF;
 }
 
 static bool handle_kinds(void)
@@ -409,11 +436,11 @@ static bool handle_kinds(void)
     struct process_info info;
     handle_t archive = {(uint32_t)getauxval(AT_LIMEN_ARCHIVE)};
     bool right = twin_run(&child, TWIN_PAGES, leave, 0, &end) == EXIT_0;
-    right = right && limen_process_info(child.thread, &info) == -EBADF
-            && limen_process_kill(child.thread, 0) == -EBADF
-            && limen_ports_request(child.process, 0x80, 1) == -EBADF
-            && limen_machine_stop(child.process, MACHINE_POWER_OFF, 1) == -EBADF
-            && limen_machine_stop(HANDLE_SELF, MACHINE_POWER_OFF, 1) == -EBADF;
+    right = right && limen_process_info(child.thread, &info) == -EBADF &&
+            limen_process_kill(child.thread, 0) == -EBADF &&
+            limen_ports_request(child.process, 0x80, 1) == -EBADF &&
+            limen_machine_stop(child.process, MACHINE_POWER_OFF, 1) == -EBADF &&
+            limen_machine_stop(HANDLE_SELF, MACHINE_POWER_OFF, 1) == -EBADF;
     if (archive.value != 0)
         right = right && limen_process_info(archive, &info) == -EBADF;
     child_close(&child);
@@ -426,10 +453,10 @@ static bool stale_handles(void)
     for (int i = 0; right && i < 3000; i++) {
         long first = limen_handle_give(HANDLE_SELF, HANDLE_SELF);
         struct process_info info;
-        right = first > 0 && limen_process_info(handle_of(first), &info) == 0
-                && limen_handle_close(handle_of(first)) == 0
-                && limen_process_info(handle_of(first), &info) == -EBADF
-                && limen_handle_close(handle_of(first)) == -EBADF;
+        right = first > 0 && limen_process_info(handle_of(first), &info) == 0 &&
+                limen_handle_close(handle_of(first)) == 0 &&
+                limen_process_info(handle_of(first), &info) == -EBADF &&
+                limen_handle_close(handle_of(first)) == -EBADF;
     }
     return right;
 }
@@ -448,8 +475,8 @@ static void use_many_handles(uint32_t unused)
             (void)limen_process_exit(2);
         handles[i] = handle_of(result);
     }
-    if (limen_process_info(handles[MANY_HANDLES - 1], &info) != 0
-        || info.handles < MANY_HANDLES)
+    if (limen_process_info(handles[MANY_HANDLES - 1], &info) != 0 ||
+        info.handles < MANY_HANDLES)
         (void)limen_process_exit(3);
     for (uint32_t i = 0; i < MANY_HANDLES; i++)
         if (limen_handle_close(handles[i]) != 0)
@@ -492,9 +519,9 @@ static bool handles_given(void)
     uint32_t given = 0;
     while ((result = limen_handle_give(child.process, HANDLE_SELF)) > 0)
         given++;
-    bool right = step_ok(result == -ENOMEM && given > 100, "given", given)
-                 && limen_process_kill(child.process, 0) == 0
-                 && limen_handle_give(child.process, HANDLE_SELF) == -ESRCH;
+    bool right = step_ok(result == -ENOMEM && given > 100, "given", given) &&
+                 limen_process_kill(child.process, 0) == 0 &&
+                 limen_handle_give(child.process, HANDLE_SELF) == -ESRCH;
     child_close(&child);
     return right;
 }
@@ -504,17 +531,17 @@ static bool info_of_child(void)
     struct child child;
     struct process_info info = {0};
     struct process_end end;
-    bool right = twin_load(&child, TWIN_PAGES) && twin_start(&child, spin, 0)
-                 && child_wait_for(child, &flag, 1)
-                 && limen_process_info(child.process, &info) == 0
-                 && info.pages_limit == TWIN_PAGES && info.pages_used > 10
-                 && info.pages_used <= TWIN_PAGES && info.threads == 1
-                 && info.regions >= 2 && info.ended == 0;
-    right = right && limen_process_kill(child.process, 0) == 0
-            && limen_process_wait(child.process, &end, NULL) == 0
-            && limen_process_info(child.process, &info) == 0 && info.threads == 0
-            && step_ok(info.handles == 0, "handles", info.handles)
-            && info.ended == PROCESS_KILLED;
+    bool right = twin_load(&child, TWIN_PAGES) && twin_start(&child, spin, 0) &&
+                 child_wait_for(child, &flag, 1) &&
+                 limen_process_info(child.process, &info) == 0 &&
+                 info.pages_limit == TWIN_PAGES && info.pages_used > 10 &&
+                 info.pages_used <= TWIN_PAGES && info.threads == 1 &&
+                 info.regions >= 2 && info.ended == 0;
+    right = right && limen_process_kill(child.process, 0) == 0 &&
+            limen_process_wait(child.process, &end, NULL) == 0 &&
+            limen_process_info(child.process, &info) == 0 && info.threads == 0 &&
+            step_ok(info.handles == 0, "handles", info.handles) &&
+            info.ended == PROCESS_KILLED;
     child_close(&child);
     return right;
 }
@@ -532,6 +559,7 @@ static const struct test_case cases[] = {
     {"a process that never ran leaves nothing", never_started},
     {"processes that hold themselves and each other leave nothing", circles_of_handles},
     {"a running process that nobody holds ends with its parent", orphans},
+    {"a grandchild is freed between the ends of its parents", end_of_a_family},
     {"a thread's handle may be closed after its process's", thread_handle_outlives},
     {"a bomb of processes", process_bomb},
     {"a bomb of a tree of processes", process_tree_bomb},
