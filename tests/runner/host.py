@@ -18,6 +18,8 @@ ENVIRONMENT = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
 }
+# What a `make` that runs the tests would tell a `make` that a suite runs.
+NOT_INHERITED = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
 
 
 def run(name, command, folder):
@@ -28,7 +30,7 @@ def run(name, command, folder):
         try:
             done = subprocess.run([command], stdin=subprocess.DEVNULL, stdout=log,
                                   stderr=errors, timeout=SUITE_SECONDS,
-                                  env={**os.environ, **ENVIRONMENT})
+                                  env=environment())
             status = done.returncode
         except subprocess.TimeoutExpired:
             status = "time-out"
@@ -47,6 +49,12 @@ def run(name, command, folder):
             result.context += errors
             errors = []
     return results, program.skipped
+
+
+def environment():
+    inherited = {name: value for name, value in os.environ.items()
+                 if name not in NOT_INHERITED}
+    return {**inherited, **ENVIRONMENT}
 
 
 def read_lines(path):

@@ -17,6 +17,7 @@ PLAN_LINE = re.compile(r"1\.\.(\d+)(?: *# *skip\b *(.*))?$", re.IGNORECASE)
 SKIP_MARK = re.compile(r"# *skip\b", re.IGNORECASE)
 PROGRAM_LINE = re.compile(r"# tests/([\w.+-]+)$")
 END_LINE = re.compile(r"# end of tests: (\d+) passed, (\d+) failed$")
+PANIC_LINE = re.compile(r"\[ *\d+\.\d{6}\] PANIC ")
 CONTEXT_LINES = 12
 
 
@@ -105,7 +106,7 @@ class GuestStream:
 
     def feed(self, line):
         self.recent.append(line)
-        if line.startswith("[") and "PANIC" in line:
+        if PANIC_LINE.match(line):
             self.panic = self.panic or line
         elif begin := PROGRAM_LINE.match(line):
             self._end_program()
