@@ -15,6 +15,7 @@
 #include <limen/syscall.h>
 
 #define FRAMES_MAX 24
+#define PROLOGUE_MAX 128         /* of a function, in which its frame is made */
 #define REPEATS_MAX 10000           /* of one caller, before it is left at that */
 #define SIGNAL_BASE 128
 
@@ -150,12 +151,31 @@ static void log_registers(const struct thread_state *state)
              state->fs, state->gs);
 }
 
-/* The caller of a function that has no frame: where the stack's top returns to. It is told only
- * after a jump to nowhere, when it is known to be there. */
-static void log_jumper(const struct limen_child *child, const struct thread_state *state)
+/* Whether the code from a function's start to where it is now has made its frame:
+ * `push %ebp; mov %esp, %ebp`, in either of its encodings. */
+static bool frame_is_made(const struct limen_child *child, uint32_t eip,
+                          uint32_t distance)
+{
+    uint8_t code[PROLOGUE_MAX];
+    if (distance > sizeof code)
+        return true;
+    if (limen_memory_read(child->process, eip - distance, code, distance)
+        != (long)distance)
+        return true;
+    for (uint32_t i = 0; i + 3 <= distance; i++)
+        if (!memcmp(code + i, "\x55\x89\xe5", 3) || !memcmp(code + i, "\x55\x8b\xec", 3))
+            return true;
+    return false;
+}
+
+/* The caller of a function that has not made its frame, or of nowhere, after a jump
+ * there: what the top of the stack returns to, if that is in a function. */
+static void log_frameless_caller(const struct limen_child *child,
+                                 const struct thread_state *state)
 {
     uint32_t distance, address;
-    if (elf_symbol(&child->file, state->eip, &distance))
+    if (elf_symbol(&child->file, state->eip, &distance)
+        && frame_is_made(child, state->eip, distance))
         return;
     long size = limen_memory_read(child->process, state->esp, &address, sizeof address);
     if (size == sizeof address && elf_symbol(&child->file, address - 1, &distance))
@@ -169,7 +189,7 @@ static void log_callers(const struct limen_child *child, const struct thread_sta
     uint32_t frame = state->ebp;
     uint32_t last = 0, repeats = 0;
     log_frame(child, state->eip, false);
-    log_jumper(child, state);
+    log_frameless_caller(child, state);
     for (int lines = 0; lines < FRAMES_MAX && repeats < REPEATS_MAX;) {
         uint32_t pair[2];
         long size = limen_memory_read(child->process, frame, pair, sizeof pair);
