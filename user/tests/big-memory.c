@@ -35,18 +35,17 @@ static bool use_two_gib(void)
     outcome_t outcome = NOT_STARTED;
     if (system_now().frames_total < FRAMES_NEEDED)
         return case_skip("the machine has less than 2.5 GiB");
-    if (limen_process_info(HANDLE_SELF, &own) != 0
-        || own.pages_limit - own.pages_used < PAGES_LENT)
+    if (limen_process_info(HANDLE_SELF, &own) != 0 ||
+        own.pages_limit - own.pages_used < PAGES_LENT)
         return case_skip("this program's quota is less than 2 GiB");
     child = child_create(PAGES_LENT);
     if (child_map(child, CHILD_CODE, PAGE_SIZE,
-                  MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE)
-            == 0
-        && child_map(child, CHILD_DATA, PAGE_SIZE, MEMORY_READ | MEMORY_WRITE) == 0
-        && child_write(child, CHILD_CODE, snippet_use_it,
-                       (uint32_t)(snippet_use_it_end - snippet_use_it))
-        && child_start(&child, CHILD_CODE, CHILD_DATA + PAGE_SIZE) > 0
-        && limen_process_wait(child.process, &end, NULL) == 0)
+                  MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE) == 0 &&
+        child_map(child, CHILD_DATA, PAGE_SIZE, MEMORY_READ | MEMORY_WRITE) == 0 &&
+        child_write(child, CHILD_CODE, snippet_use_it,
+                    (uint32_t)(snippet_use_it_end - snippet_use_it)) &&
+        child_start(&child, CHILD_CODE, CHILD_DATA + PAGE_SIZE) > 0 &&
+        limen_process_wait(child.process, &end, NULL) == 0)
         outcome = outcome_of(&end);
     if (outcome != EXIT_0)
         tap_note("%s", outcome_text(outcome, &end, words, sizeof(words)));

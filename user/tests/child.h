@@ -215,17 +215,15 @@ static inline outcome_t child_wait(struct child child, struct process_end *end)
 static inline bool row_load(struct child *child, const void *code, uint32_t size)
 {
     *child = child_create(CHILD_PAGES);
-    return child->process.value != 0
-           && child_map(*child, CHILD_CODE, CHILD_CODE_SIZE, MEMORY_READ | MEMORY_WRITE)
-                  == 0
-           && child_write(*child, CHILD_CODE, code, size)
-           && limen_memory_protect(child->process, CHILD_CODE, CHILD_CODE_SIZE,
-                                   MEMORY_READ | MEMORY_EXECUTE)
-                  == 0
-           && child_map(*child, CHILD_DATA, PAGE_SIZE, MEMORY_READ | MEMORY_WRITE) == 0
-           && child_map(*child, CHILD_STACK_TOP - CHILD_STACK_SIZE, CHILD_STACK_SIZE,
-                        MEMORY_READ | MEMORY_WRITE)
-                  == 0;
+    return child->process.value != 0 &&
+           child_map(*child, CHILD_CODE, CHILD_CODE_SIZE, MEMORY_READ | MEMORY_WRITE) ==
+               0 &&
+           child_write(*child, CHILD_CODE, code, size) &&
+           limen_memory_protect(child->process, CHILD_CODE, CHILD_CODE_SIZE,
+                                MEMORY_READ | MEMORY_EXECUTE) == 0 &&
+           child_map(*child, CHILD_DATA, PAGE_SIZE, MEMORY_READ | MEMORY_WRITE) == 0 &&
+           child_map(*child, CHILD_STACK_TOP - CHILD_STACK_SIZE, CHILD_STACK_SIZE,
+                     MEMORY_READ | MEMORY_WRITE) == 0;
 }
 
 /* Runs a row from its first byte to its end. */
@@ -234,8 +232,8 @@ static inline outcome_t row_run(const void *code, uint32_t size, struct process_
     struct child child;
     outcome_t outcome = NOT_STARTED;
     memset(end, 0, sizeof(*end));
-    if (row_load(&child, code, size)
-        && child_start(&child, CHILD_CODE, CHILD_STACK_START) > 0)
+    if (row_load(&child, code, size) &&
+        child_start(&child, CHILD_CODE, CHILD_STACK_START) > 0)
         outcome = child_wait(child, end);
     child_close(&child);
     return outcome;
@@ -255,12 +253,12 @@ static inline bool twin_load(struct child *child, uint32_t pages)
         uint32_t size = (end - start + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
         if (own_headers[i].p_type != PT_LOAD)
             continue;
-        if (child_map(*child, start, size, writable | MEMORY_EXECUTE) != 0
-            || !child_write(*child, start, (const void *)start, size))
+        if (child_map(*child, start, size, writable | MEMORY_EXECUTE) != 0 ||
+            !child_write(*child, start, (const void *)start, size))
             return false;
     }
-    return child_map(*child, TWIN_STACK_TOP - TWIN_STACK_SIZE, TWIN_STACK_SIZE, writable)
-           == 0;
+    return child_map(*child, TWIN_STACK_TOP - TWIN_STACK_SIZE, TWIN_STACK_SIZE,
+                     writable) == 0;
 }
 
 /* Begins a twin, loaded before, at a function that never returns. */
@@ -269,8 +267,8 @@ static inline bool twin_start(struct child *child, void (*function)(uint32_t),
 {
     uint32_t frame[4] = {0, argument, 0, 0}; /* return address, argument */
     uint32_t esp = TWIN_STACK_TOP - 32 - 4;  /* as after a call on an aligned stack */
-    return child_write(*child, esp, frame, sizeof(frame))
-           && child_start(child, (uint32_t)function, esp) > 0;
+    return child_write(*child, esp, frame, sizeof(frame)) &&
+           child_start(child, (uint32_t)function, esp) > 0;
 }
 
 /* Runs a function in a twin to its end and leaves the ended child open for reading. */

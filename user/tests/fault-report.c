@@ -15,7 +15,8 @@ static char text[8192];
 
 __attribute__((noinline)) static int function_that_faults(volatile int *pointer)
 {
-    volatile int value = 0x0badcafe; /* on the stack: the function's frame is made first */
+    volatile int value =
+        0x0badcafe; /* on the stack: the function's frame is made first */
     *pointer = value;
     return *pointer + value;
 }
@@ -39,9 +40,8 @@ static void read_log(uint32_t from)
 {
     uint32_t size = 0;
     long part;
-    while (size < sizeof(text) - 1
-           && (part = limen_log_read(from + size, text + size, sizeof(text) - 1 - size))
-                  > 0)
+    while (size < sizeof(text) - 1 &&
+           (part = limen_log_read(from + size, text + size, sizeof(text) - 1 - size)) > 0)
         size += (uint32_t)part;
     text[size] = '\0';
 }
@@ -79,12 +79,12 @@ static void test_page_fault(void)
     tap_ok(strstr(text, "fault-report") != NULL, "the report names the program");
     tap_ok(strstr(text, "page fault") != NULL, "the report says what happened");
     tap_ok(strstr(text, "00000010") != NULL, "the report tells the address");
-    tap_ok(strstr(text, "eip") != NULL && strstr(text, "esp") != NULL
-               && strstr(text, "eax") != NULL,
+    tap_ok(strstr(text, "eip") != NULL && strstr(text, "esp") != NULL &&
+               strstr(text, "eax") != NULL,
            "the report shows the registers");
-    tap_ok(in_order("function_that_faults", "function_between")
-               && in_order("function_between", "function_that_calls")
-               && in_order("function_that_calls", "main"),
+    tap_ok(in_order("function_that_faults", "function_between") &&
+               in_order("function_between", "function_that_calls") &&
+               in_order("function_that_calls", "main"),
            "the report names the callers");
 }
 

@@ -69,8 +69,8 @@ static bool start_filler(struct child *child, const uint8_t *code,
         .esp = CHILD_STACK_START,
         .eax = cpu.sse,
     };
-    return row_load(child, code, (uint32_t)(code_end - code))
-           && child_start_with(child, &start) > 0;
+    return row_load(child, code, (uint32_t)(code_end - code)) &&
+           child_start_with(child, &start) > 0;
 }
 
 /* Whether a block holds two bytes in a row of the pattern 5e c2 e7 5e …, or anything
@@ -78,9 +78,9 @@ static bool start_filler(struct child *child, const uint8_t *code,
 static bool holds_pattern(const uint8_t *bytes, uint32_t size)
 {
     for (uint32_t i = 0; i + 1 < size; i++)
-        if ((bytes[i] == 0x5e && bytes[i + 1] == 0xe7)
-            || (bytes[i] == 0xc2 && bytes[i + 1] == 0x5e)
-            || (bytes[i] == 0xe7 && bytes[i + 1] == 0xc2))
+        if ((bytes[i] == 0x5e && bytes[i + 1] == 0xe7) ||
+            (bytes[i] == 0xc2 && bytes[i + 1] == 0x5e) ||
+            (bytes[i] == 0xe7 && bytes[i + 1] == 0xc2))
             return true;
     return false;
 }
@@ -92,11 +92,11 @@ static bool dump_is_clean(const uint8_t *code, const uint8_t *code_end, uint32_t
     struct child child;
     struct process_end end;
     uint8_t bytes[512] = {0};
-    bool right = row_load(&child, code, (uint32_t)(code_end - code))
-                 && child_start(&child, CHILD_CODE, CHILD_STACK_START) > 0
-                 && step_ok(child_wait(child, &end) == EXIT_0, "vector", end.vector)
-                 && child_read(child, CHILD_DATA + at, bytes, size)
-                 && step_ok(!holds_pattern(bytes, size), "the pattern was seen", 0);
+    bool right = row_load(&child, code, (uint32_t)(code_end - code)) &&
+                 child_start(&child, CHILD_CODE, CHILD_STACK_START) > 0 &&
+                 step_ok(child_wait(child, &end) == EXIT_0, "vector", end.vector) &&
+                 child_read(child, CHILD_DATA + at, bytes, size) &&
+                 step_ok(!holds_pattern(bytes, size), "the pattern was seen", 0);
     for (uint32_t i = registers; right && i < size && i < registers + 80; i++)
         right = step_ok(bytes[i] == 0, "a register byte is not 0, at", i);
     child_close(&child);
@@ -116,15 +116,14 @@ static bool registers_are_clean(void)
 static bool fresh_defaults(void)
 {
     struct process_end end;
-    bool right = row_run(snippet_defaults,
-                         (uint32_t)(snippet_defaults_end - snippet_defaults), &end)
-                 == EXIT_0;
+    bool right =
+        row_run(snippet_defaults, (uint32_t)(snippet_defaults_end - snippet_defaults),
+                &end) == EXIT_0;
     if (cpu.sse)
-        right = right
-                && row_run(snippet_default_mxcsr,
-                           (uint32_t)(snippet_default_mxcsr_end - snippet_default_mxcsr),
-                           &end)
-                       == EXIT_0;
+        right = right &&
+                row_run(snippet_default_mxcsr,
+                        (uint32_t)(snippet_default_mxcsr_end - snippet_default_mxcsr),
+                        &end) == EXIT_0;
     return right;
 }
 
@@ -134,8 +133,9 @@ static bool clean_after_end(void)
     for (int i = 0; right && i < 5; i++) {
         struct child child;
         struct process_end end;
-        right = start_filler(&child, snippet_fill_and_leave, snippet_fill_and_leave_end)
-                && child_wait(child, &end) == EXIT_0 && registers_are_clean();
+        right =
+            start_filler(&child, snippet_fill_and_leave, snippet_fill_and_leave_end) &&
+            child_wait(child, &end) == EXIT_0 && registers_are_clean();
         child_close(&child);
         right = right && registers_are_clean();
     }
@@ -145,8 +145,8 @@ static bool clean_after_end(void)
 static bool clean_while(const uint8_t *code, const uint8_t *code_end)
 {
     struct child child;
-    bool right = start_filler(&child, code, code_end)
-                 && child_wait_for(child, (volatile uint32_t *)CHILD_DATA, 1);
+    bool right = start_filler(&child, code, code_end) &&
+                 child_wait_for(child, (volatile uint32_t *)CHILD_DATA, 1);
     for (int i = 0; right && i < 3; i++)
         right = registers_are_clean();
     (void)limen_process_kill(child.process, 0);
@@ -168,16 +168,16 @@ static bool pending_error_stays(void)
 {
     struct child child;
     struct process_end end;
-    bool right = start_filler(&child, snippet_error_pending, snippet_error_pending_end)
-                 && child_wait_for(child, (volatile uint32_t *)CHILD_DATA, 1);
+    bool right = start_filler(&child, snippet_error_pending, snippet_error_pending_end) &&
+                 child_wait_for(child, (volatile uint32_t *)CHILD_DATA, 1);
     for (int i = 0; right && i < 3; i++)
         right = row_run(snippet_use_quietly,
-                        (uint32_t)(snippet_use_quietly_end - snippet_use_quietly), &end)
-                == EXIT_0;
+                        (uint32_t)(snippet_use_quietly_end - snippet_use_quietly),
+                        &end) == EXIT_0;
     right = right && registers_are_clean();
     (void)limen_process_kill(child.process, 0);
-    right = right && limen_process_wait(child.process, &end, NULL) == 0
-            && step_ok(end.reason == PROCESS_KILLED, "vector", end.vector);
+    right = right && limen_process_wait(child.process, &end, NULL) == 0 &&
+            step_ok(end.reason == PROCESS_KILLED, "vector", end.vector);
     child_close(&child);
     return right;
 }

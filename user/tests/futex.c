@@ -63,11 +63,11 @@ static bool end_waiters(uint32_t count)
 static bool wake_counts(void)
 {
     bool right = start_waiters(6);
-    right = right && limen_futex_wake(&words[0], 0) == 0
-            && limen_futex_wake(&words[1], 6) == 0 && limen_futex_wake(&words[0], 1) == 1
-            && wait_for(&answered, 1) && limen_futex_wake(&words[0], 2) == 2
-            && wait_for(&answered, 3) && limen_futex_wake(&words[0], 0xffffffff) == 3
-            && wait_for(&answered, 6) && limen_futex_wake(&words[0], 1) == 0;
+    right = right && limen_futex_wake(&words[0], 0) == 0 &&
+            limen_futex_wake(&words[1], 6) == 0 && limen_futex_wake(&words[0], 1) == 1 &&
+            wait_for(&answered, 1) && limen_futex_wake(&words[0], 2) == 2 &&
+            wait_for(&answered, 3) && limen_futex_wake(&words[0], 0xffffffff) == 3 &&
+            wait_for(&answered, 6) && limen_futex_wake(&words[0], 1) == 0;
     for (uint32_t i = 0; i < 6; i++)
         right = right && answers[i] == 0;
     return end_waiters(6) && right;
@@ -77,20 +77,20 @@ static bool wake_order(void)
 {
     bool right = start_waiters(6);
     for (uint32_t i = 0; right && i < 6; i++)
-        right = limen_futex_wake(&words[0], 1) == 1 && wait_for(&answered, i + 1)
-                && order[i] == i;
+        right = limen_futex_wake(&words[0], 1) == 1 && wait_for(&answered, i + 1) &&
+                order[i] == i;
     return end_waiters(6) && right;
 }
 
 static bool requeue(void)
 {
     bool right = start_waiters(6);
-    right = right && limen_futex_requeue(&words[0], 1, 3, &words[1]) == 4
-            && wait_for(&answered, 1) && order[0] == 0
-            && limen_futex_wake(&words[1], 1) == 1 && wait_for(&answered, 2)
-            && order[1] == 1 && limen_futex_wake(&words[0], 9) == 2
-            && wait_for(&answered, 4) && limen_futex_wake(&words[1], 9) == 2
-            && wait_for(&answered, 6);
+    right = right && limen_futex_requeue(&words[0], 1, 3, &words[1]) == 4 &&
+            wait_for(&answered, 1) && order[0] == 0 &&
+            limen_futex_wake(&words[1], 1) == 1 && wait_for(&answered, 2) &&
+            order[1] == 1 && limen_futex_wake(&words[0], 9) == 2 &&
+            wait_for(&answered, 4) && limen_futex_wake(&words[1], 9) == 2 &&
+            wait_for(&answered, 6);
     return end_waiters(6) && right;
 }
 
@@ -98,19 +98,19 @@ static bool requeue_to_itself(void)
 {
     bool right = start_waiters(3);
     long result = limen_futex_requeue(&words[0], 1, 100, &words[0]);
-    right = right && step_ok(result >= 1 && result <= 3, "answer", result)
-            && wait_for(&answered, 1) && limen_futex_wake(&words[0], 9) == 2
-            && wait_for(&answered, 3);
+    right = right && step_ok(result >= 1 && result <= 3, "answer", result) &&
+            wait_for(&answered, 1) && limen_futex_wake(&words[0], 9) == 2 &&
+            wait_for(&answered, 3);
     return end_waiters(3) && right;
 }
 
 static bool requeue_nothing(void)
 {
     bool right = start_waiters(2);
-    right = right && limen_futex_requeue(&words[0], 0, 0, &words[1]) == 0
-            && limen_futex_requeue(&words[0], 0, 9, &words[1]) == 2
-            && limen_futex_wake(&words[0], 9) == 0 && limen_futex_wake(&words[1], 9) == 2
-            && wait_for(&answered, 2);
+    right = right && limen_futex_requeue(&words[0], 0, 0, &words[1]) == 0 &&
+            limen_futex_requeue(&words[0], 0, 9, &words[1]) == 2 &&
+            limen_futex_wake(&words[0], 9) == 0 && limen_futex_wake(&words[1], 9) == 2 &&
+            wait_for(&answered, 2);
     return end_waiters(2) && right;
 }
 
@@ -120,8 +120,8 @@ static bool time_out(void)
     bool right = true;
     for (int i = 0; i < 3; i++) {
         uint64_t deadline = clock_now() + 2 * MILLISECOND;
-        right = right && limen_futex_wait(&word, 0, &deadline) == -ETIMEDOUT
-                && clock_now() >= deadline && limen_futex_wake(&word, 1) == 0;
+        right = right && limen_futex_wait(&word, 0, &deadline) == -ETIMEDOUT &&
+                clock_now() >= deadline && limen_futex_wake(&word, 1) == 0;
     }
     return right;
 }
@@ -129,9 +129,9 @@ static bool time_out(void)
 static bool value_differs(void)
 {
     static uint32_t word = 7;
-    return limen_futex_wait(&word, 8, NULL) == -EAGAIN
-           && limen_futex_wait(&word, 0, NULL) == -EAGAIN
-           && limen_futex_wait(&word, 0xffffffff, NULL) == -EAGAIN;
+    return limen_futex_wait(&word, 8, NULL) == -EAGAIN &&
+           limen_futex_wait(&word, 0, NULL) == -EAGAIN &&
+           limen_futex_wait(&word, 0xffffffff, NULL) == -EAGAIN;
 }
 
 static bool unaligned(void)
@@ -139,10 +139,10 @@ static bool unaligned(void)
     bool right = true;
     for (uint32_t i = 1; i < 4; i++) {
         uint32_t *word = (uint32_t *)((uint8_t *)words + i);
-        right = right && limen_futex_wait(word, 0, NULL) == -EINVAL
-                && limen_futex_wake(word, 1) == -EINVAL
-                && limen_futex_requeue(word, 1, 1, words) == -EINVAL
-                && limen_futex_requeue(words, 1, 1, word) == -EINVAL;
+        right = right && limen_futex_wait(word, 0, NULL) == -EINVAL &&
+                limen_futex_wake(word, 1) == -EINVAL &&
+                limen_futex_requeue(word, 1, 1, words) == -EINVAL &&
+                limen_futex_requeue(words, 1, 1, word) == -EINVAL;
     }
     return right;
 }
@@ -162,13 +162,13 @@ static bool other_process(void)
     struct process_end end;
     words[0] = 0;
     waiting = 0;
-    bool right = twin_load(&child, 256) && twin_start(&child, wait_in_twin, 0)
-                 && child_wait_for(child, &waiting, 1);
+    bool right = twin_load(&child, 256) && twin_start(&child, wait_in_twin, 0) &&
+                 child_wait_for(child, &waiting, 1);
     sleep_for(MILLISECOND);
-    right = right && limen_futex_wake(&words[0], 9) == 0
-            && limen_process_kill(child.process, 3) == 0
-            && limen_process_wait(child.process, &end, NULL) == 0
-            && end.reason == PROCESS_KILLED;
+    right = right && limen_futex_wake(&words[0], 9) == 0 &&
+            limen_process_kill(child.process, 3) == 0 &&
+            limen_process_wait(child.process, &end, NULL) == 0 &&
+            end.reason == PROCESS_KILLED;
     child_close(&child);
     return right;
 }
@@ -185,8 +185,8 @@ static bool page_replaced(void)
     uint64_t deadline = clock_now() + 3 * MILLISECOND;
     bool right = limen_memory_map(HANDLE_SELF, &map) == 0;
     right = right && limen_futex_wait(word, 0, &deadline) == -ETIMEDOUT;
-    right = right && limen_memory_unmap(HANDLE_SELF, map.address, PAGE_SIZE) == 0
-            && limen_futex_wait(word, 0, &deadline) == -EFAULT;
+    right = right && limen_memory_unmap(HANDLE_SELF, map.address, PAGE_SIZE) == 0 &&
+            limen_futex_wait(word, 0, &deadline) == -EFAULT;
     return right;
 }
 

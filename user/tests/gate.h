@@ -158,9 +158,8 @@ static inline const char *probe_complaint(void)
         return "a flat segment changed";
     if (out->fs != in->fs || out->gs != in->gs)
         return "fs or gs changed";
-    if ((out->eflags
-         & (FLAG_DF | FLAG_TF | FLAG_NT | FLAG_RF | FLAG_VM | FLAG_AC | FLAG_IOPL))
-        != 0)
+    if ((out->eflags &
+         (FLAG_DF | FLAG_TF | FLAG_NT | FLAG_RF | FLAG_VM | FLAG_AC | FLAG_IOPL)) != 0)
         return "unclean flags";
     if ((out->eflags & FLAG_IF) == 0)
         return "interrupts off";

@@ -143,9 +143,9 @@ static void step_processes(void)
                             address_of(&thread_start), 0, 0, A_HANDLE);
     step("process_wait: a fault at 0", SYS_LIMEN_process_wait, child,
          address_of(&process_end), 0, 0, 0);
-    check("process_wait tells the fault", process_end.reason == PROCESS_FAULTED
-                                              && process_end.vector == 14
-                                              && process_end.state.eip == 0);
+    check("process_wait tells the fault", process_end.reason == PROCESS_FAULTED &&
+                                              process_end.vector == 14 &&
+                                              process_end.state.eip == 0);
     step("handle_close: an ended thread", SYS_LIMEN_handle_close, thread, 0, 0, 0, 0);
     step("handle_close: a faulted process", SYS_LIMEN_handle_close, child, 0, 0, 0, 0);
 }
@@ -227,8 +227,8 @@ static void step_machine(uint32_t resource)
     step("log_write: bad pointer", SYS_LIMEN_log_write, 0, 4, 0, 0, -EFAULT);
     step("system_info", SYS_LIMEN_system_info, address_of(&system_info), 0, 0, 0, 0);
     check("system_info counts frames",
-          system_info.frames_free != 0
-              && system_info.frames_free < system_info.frames_total);
+          system_info.frames_free != 0 &&
+              system_info.frames_free < system_info.frames_total);
     step("log_read", SYS_LIMEN_log_read, system_info.log_start, address_of(buffer), 16, 0,
          A_COUNT);
     step("log_read: its end", SYS_LIMEN_log_read, system_info.log_end, address_of(buffer),
@@ -321,8 +321,8 @@ static void check_exit(const char *text, enum gate by, uint32_t number)
     }
     code[size++] = 0xcc;
     (void)row_run(code, size, &end);
-    check(text, end.reason == PROCESS_EXITED
-                    && end.status == (number == SYS_LIMEN_process_exit ? 42 : 0));
+    check(text, end.reason == PROCESS_EXITED &&
+                    end.status == (number == SYS_LIMEN_process_exit ? 42 : 0));
     call_is_tested[number] = true;
 }
 

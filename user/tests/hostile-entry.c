@@ -241,9 +241,8 @@ static void test_segment_pairs(enum gate gate)
     unsigned int wrong = 0;
     for (unsigned int d = 0; gate_is_open(gate) && d < count; d++)
         for (unsigned int e = 0; e < count; e++)
-            wrong +=
-                cross_with_segments(gate_choices[gate].stub, selectors[d], selectors[e])
-                != 0x00230023;
+            wrong += cross_with_segments(gate_choices[gate].stub, selectors[d],
+                                         selectors[e]) != 0x00230023;
     tap_is(wrong, 0, "%s: every pair of DS and ES comes back flat",
            gate_choices[gate].name);
 }

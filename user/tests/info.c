@@ -8,8 +8,8 @@
 static bool frames(void)
 {
     struct system_info info = system_now();
-    return info.frames_total > 1000 && info.frames_free > 0
-           && info.frames_free < info.frames_total;
+    return info.frames_total > 1000 && info.frames_free > 0 &&
+           info.frames_free < info.frames_total;
 }
 
 /* A page that is touched is a frame less, and one more when it is unmapped. */
@@ -36,9 +36,9 @@ static bool counts_follow(void)
     for (int i = 0; i < 3; i++)
         child_close(&children[i]);
     struct system_info after = system_now();
-    return during.processes == before.processes + 3 && after.processes == before.processes
-           && during.threads == before.threads && before.threads >= 1
-           && before.processes >= 2;
+    return during.processes == before.processes + 3 &&
+           after.processes == before.processes && during.threads == before.threads &&
+           before.threads >= 1 && before.processes >= 2;
 }
 
 static bool uptime(void)
@@ -68,9 +68,9 @@ static bool crossings(void)
 static bool threshold_page(void)
 {
     const struct threshold_page *page = threshold();
-    return page->abi_version == LIMEN_ABI_VERSION && page->best_gate < GATE_COUNT
-           && gate_is_open((enum gate)page->best_gate) && page->reserved == 0
-           && page->scale_shift <= 32 && page->clock_usable <= 1;
+    return page->abi_version == LIMEN_ABI_VERSION && page->best_gate < GATE_COUNT &&
+           gate_is_open((enum gate)page->best_gate) && page->reserved == 0 &&
+           page->scale_shift <= 32 && page->clock_usable <= 1;
 }
 
 /* All that the structure holds is told, and nothing behind it is touched. */
@@ -86,9 +86,9 @@ static bool nothing_behind(void)
     } b;
     memset(&a, 0xaa, sizeof(a));
     memset(&b, 0xaa, sizeof(b));
-    return limen_system_info(&a.info) == 0 && a.behind == 0xaaaaaaaa
-           && limen_process_info(HANDLE_SELF, &b.info) == 0 && b.behind == 0xaaaaaaaa
-           && b.info.ended == 0 && b.info.threads == 1 && b.info.regions > 2;
+    return limen_system_info(&a.info) == 0 && a.behind == 0xaaaaaaaa &&
+           limen_process_info(HANDLE_SELF, &b.info) == 0 && b.behind == 0xaaaaaaaa &&
+           b.info.ended == 0 && b.info.threads == 1 && b.info.regions > 2;
 }
 
 static const struct test_case cases[] = {

@@ -12,9 +12,8 @@ static bool read_log(uint32_t from)
 {
     uint32_t size = 0;
     long part;
-    while (size < sizeof(text) - 1
-           && (part = limen_log_read(from + size, text + size, sizeof(text) - 1 - size))
-                  > 0)
+    while (size < sizeof(text) - 1 &&
+           (part = limen_log_read(from + size, text + size, sizeof(text) - 1 - size)) > 0)
         size += (uint32_t)part;
     text[size] = '\0';
     return part >= 0;
@@ -28,8 +27,8 @@ static long write_line(const char *line)
 static bool write_and_read(void)
 {
     uint32_t end = system_now().log_end;
-    bool right = write_line("a line of the log test") == 0
-                 && write_line("and another") == 0 && read_log(end);
+    bool right = write_line("a line of the log test") == 0 &&
+                 write_line("and another") == 0 && read_log(end);
     const char *first = strstr(text, "a line of the log test\n");
     const char *second = strstr(text, "and another\n");
     return right && first != NULL && second > first && text[0] == '[';
@@ -39,11 +38,12 @@ static bool write_and_read(void)
 static bool control_characters(void)
 {
     uint32_t end = system_now().log_end;
-    static const char line[] = "one\n[    0.000000] PANIC\r\033[2J\0two";
+    static const char line[] = "one\n[    0.000000] forged\r\033[2J\0two";
     bool right = limen_log_write(line, sizeof(line) - 1) == 0 && read_log(end);
     const char *newline = strchr(text, '\n');
-    return right && newline != NULL && newline[1] == '\0' && strchr(text, '\033') == NULL
-           && strchr(text, '\r') == NULL && strstr(text, "two") != NULL;
+    return right && newline != NULL && newline[1] == '\0' &&
+           strchr(text, '\033') == NULL && strchr(text, '\r') == NULL &&
+           strstr(text, "two") != NULL;
 }
 
 static bool line_lengths(void)
@@ -51,10 +51,10 @@ static bool line_lengths(void)
     static char line[LOG_LINE_MAX + 1];
     uint32_t end = system_now().log_end;
     memset(line, 'x', sizeof(line));
-    bool right = limen_log_write(line, 0) == 0
-                 && limen_log_write(line, LOG_LINE_MAX + 1) == -E2BIG
-                 && limen_log_write(line, 0xffffffff) == -E2BIG
-                 && limen_log_write(line, LOG_LINE_MAX) == 0 && read_log(end);
+    bool right = limen_log_write(line, 0) == 0 &&
+                 limen_log_write(line, LOG_LINE_MAX + 1) == -E2BIG &&
+                 limen_log_write(line, 0xffffffff) == -E2BIG &&
+                 limen_log_write(line, LOG_LINE_MAX) == 0 && read_log(end);
     line[LOG_LINE_MAX] = '\0';
     return right && strstr(text, line) != NULL;
 }
@@ -64,14 +64,14 @@ static bool read_window(void)
     struct system_info info = system_now();
     uint8_t bytes[600];
     long part = limen_log_read(info.log_start, bytes, sizeof(bytes));
-    return step_ok(part > 0 && part <= (long)sizeof(bytes), "read", part)
-           && limen_log_read(info.log_start, bytes, 0) == 0
-           && limen_log_read(info.log_start, bytes, 1) == 1
-           && limen_log_read(info.log_end, bytes, sizeof(bytes)) == 0
-           && step_ok(limen_log_read(info.log_end + 1, bytes, 1) == -ERANGE,
-                      "past its end", limen_log_read(info.log_end + 1, bytes, 1))
-           && limen_log_read(info.log_start - 1, bytes, 1) == -ERANGE
-           && limen_log_read(info.log_start + 0x80000000, bytes, 1) == -ERANGE;
+    return step_ok(part > 0 && part <= (long)sizeof(bytes), "read", part) &&
+           limen_log_read(info.log_start, bytes, 0) == 0 &&
+           limen_log_read(info.log_start, bytes, 1) == 1 &&
+           limen_log_read(info.log_end, bytes, sizeof(bytes)) == 0 &&
+           step_ok(limen_log_read(info.log_end + 1, bytes, 1) == -ERANGE, "past its end",
+                   limen_log_read(info.log_end + 1, bytes, 1)) &&
+           limen_log_read(info.log_start - 1, bytes, 1) == -ERANGE &&
+           limen_log_read(info.log_start + 0x80000000, bytes, 1) == -ERANGE;
 }
 
 static bool console_errors(void)
@@ -80,13 +80,13 @@ static bool console_errors(void)
     bool right = true;
     static const uint32_t channels[] = {CONSOLE_COUNT, 100, 0x80000000, 0xffffffff};
     for (unsigned int i = 0; i < sizeof(channels) / sizeof(*channels); i++)
-        right = right && limen_console_write(channels[i], &byte, 1) == -ENODEV
-                && limen_console_read(channels[i], &byte, 1) == -ENODEV;
-    return right && limen_console_write(CONSOLE_MAIN, &byte, 0) == 0
-           && limen_console_read(CONSOLE_MAIN, &byte, 0) == 0
-           && limen_console_write(CONSOLE_MAIN, (void *)KERNEL_BASE, 1) == -EFAULT
-           && limen_console_write(CONSOLE_MAIN, NULL, 1) == -EFAULT
-           && limen_console_read(CONSOLE_MAIN, (void *)KERNEL_BASE, 1) == -EFAULT;
+        right = right && limen_console_write(channels[i], &byte, 1) == -ENODEV &&
+                limen_console_read(channels[i], &byte, 1) == -ENODEV;
+    return right && limen_console_write(CONSOLE_MAIN, &byte, 0) == 0 &&
+           limen_console_read(CONSOLE_MAIN, &byte, 0) == 0 &&
+           limen_console_write(CONSOLE_MAIN, (void *)KERNEL_BASE, 1) == -EFAULT &&
+           limen_console_write(CONSOLE_MAIN, NULL, 1) == -EFAULT &&
+           limen_console_read(CONSOLE_MAIN, (void *)KERNEL_BASE, 1) == -EFAULT;
 }
 
 static const struct test_case cases[] = {

@@ -52,8 +52,8 @@ static bool readable(uint32_t address)
 static bool writable(uint32_t address)
 {
     uint8_t byte = 0;
-    return readable(address) && limen_memory_read(HANDLE_SELF, address, &byte, 1) == 1
-           && limen_memory_write(HANDLE_SELF, address, &byte, 1) == 1;
+    return readable(address) && limen_memory_read(HANDLE_SELF, address, &byte, 1) == 1 &&
+           limen_memory_write(HANDLE_SELF, address, &byte, 1) == 1;
 }
 
 static uint32_t regions(void)
@@ -80,8 +80,8 @@ static bool map_anywhere(void)
     right = right && a.address >= USER_START && a.address <= USER_END - PAGES(3);
     right =
         right && (a.address + PAGES(3) <= b.address || b.address + PAGES(3) <= a.address);
-    return right && limen_memory_unmap(HANDLE_SELF, a.address, PAGES(3)) == 0
-           && limen_memory_unmap(HANDLE_SELF, b.address, PAGES(3)) == 0;
+    return right && limen_memory_unmap(HANDLE_SELF, a.address, PAGES(3)) == 0 &&
+           limen_memory_unmap(HANDLE_SELF, b.address, PAGES(3)) == 0;
 }
 
 static bool map_fixed_taken(void)
@@ -97,17 +97,15 @@ static bool map_replace(void)
 {
     bool right = map_here(PAGES(4)) == 0;
     memset((void *)BASE, 0x11, PAGES(4));
-    right = right
-            && map_at(HANDLE_SELF, BASE + PAGES(1), PAGES(2),
-                      RW | MEMORY_FIXED | MEMORY_REPLACE)
-                   == 0
-            && all_are(BASE, PAGES(1), 0x11) && all_are(BASE + PAGES(1), PAGES(2), 0)
-            && all_are(BASE + PAGES(3), PAGES(1), 0x11);
-    right = right
-            && map_at(HANDLE_SELF, BASE - PAGES(1), PAGES(6),
-                      RW | MEMORY_FIXED | MEMORY_REPLACE)
-                   == 0
-            && all_are(BASE - PAGES(1), PAGES(6), 0);
+    right = right &&
+            map_at(HANDLE_SELF, BASE + PAGES(1), PAGES(2),
+                   RW | MEMORY_FIXED | MEMORY_REPLACE) == 0 &&
+            all_are(BASE, PAGES(1), 0x11) && all_are(BASE + PAGES(1), PAGES(2), 0) &&
+            all_are(BASE + PAGES(3), PAGES(1), 0x11);
+    right = right &&
+            map_at(HANDLE_SELF, BASE - PAGES(1), PAGES(6),
+                   RW | MEMORY_FIXED | MEMORY_REPLACE) == 0 &&
+            all_are(BASE - PAGES(1), PAGES(6), 0);
     return limen_memory_unmap(HANDLE_SELF, BASE - PAGES(1), PAGES(6)) == 0 && right;
 }
 
@@ -196,10 +194,8 @@ static bool split_and_merge(void)
     whole = regions();
     memset((void *)BASE, 0x3c, PAGES(16));
     for (uint32_t i = 0; i < 16; i += 2)
-        right =
-            right
-            && limen_memory_protect(HANDLE_SELF, BASE + PAGES(i), PAGES(1), MEMORY_READ)
-                   == 0;
+        right = right && limen_memory_protect(HANDLE_SELF, BASE + PAGES(i), PAGES(1),
+                                              MEMORY_READ) == 0;
     right = right && regions() == whole + 15;
     for (uint32_t i = 0; i < 16; i++)
         right = right && writable(BASE + PAGES(i)) == (i % 2 == 1);
@@ -214,14 +210,13 @@ static bool split_and_merge(void)
 
 static bool protect_hole(void)
 {
-    bool right =
-        map_here(PAGES(1)) == 0
-        && map_at(HANDLE_SELF, BASE + PAGES(2), PAGES(1), RW | MEMORY_FIXED) == 0;
-    right = right
-            && limen_memory_protect(HANDLE_SELF, BASE, PAGES(3), MEMORY_READ) == -EFAULT
-            && limen_memory_protect(HANDLE_SELF, BASE + PAGES(2), PAGES(2), MEMORY_READ)
-                   == -EFAULT
-            && writable(BASE) && writable(BASE + PAGES(2));
+    bool right = map_here(PAGES(1)) == 0 &&
+                 map_at(HANDLE_SELF, BASE + PAGES(2), PAGES(1), RW | MEMORY_FIXED) == 0;
+    right = right &&
+            limen_memory_protect(HANDLE_SELF, BASE, PAGES(3), MEMORY_READ) == -EFAULT &&
+            limen_memory_protect(HANDLE_SELF, BASE + PAGES(2), PAGES(2), MEMORY_READ) ==
+                -EFAULT &&
+            writable(BASE) && writable(BASE + PAGES(2));
     right =
         right && limen_memory_protect(HANDLE_SELF, BASE, PAGES(1), 1u << 3) == -EINVAL;
     return unmap_here(PAGES(3)) == 0 && right;
@@ -231,10 +226,11 @@ static bool protect_none(void)
 {
     bool right = map_here(PAGES(2)) == 0;
     memset((void *)BASE, 0x77, PAGES(2));
-    right = right && limen_memory_protect(HANDLE_SELF, BASE, PAGES(1), 0) == 0
-            && !readable(BASE) && readable(BASE + PAGES(1));
-    right = right && limen_memory_protect(HANDLE_SELF, BASE, PAGES(1), MEMORY_READ) == 0
-            && all_are(BASE, PAGES(2), 0x77) && !writable(BASE);
+    right = right && limen_memory_protect(HANDLE_SELF, BASE, PAGES(1), 0) == 0 &&
+            !readable(BASE) && readable(BASE + PAGES(1));
+    right = right &&
+            limen_memory_protect(HANDLE_SELF, BASE, PAGES(1), MEMORY_READ) == 0 &&
+            all_are(BASE, PAGES(2), 0x77) && !writable(BASE);
     return unmap_here(PAGES(2)) == 0 && right;
 }
 
@@ -244,7 +240,9 @@ static bool protect_none(void)
 
 static bool stale_data(void)
 {
-    enum { COUNT = 64 };
+    enum {
+        COUNT = 64
+    };
     struct child child = child_create(COUNT + 32);
     static uint32_t pattern[PAGE_SIZE / sizeof(uint32_t)];
     bool right =
@@ -278,18 +276,19 @@ static bool read_and_write_others(void)
     uint8_t text[64] = "written by the parent";
     uint8_t back[64] = {0};
     bool right = child_map(child, BASE, PAGES(2), RW) == 0;
-    right = right
-            && step_ok(child_write(child, BASE + PAGES(1) - 30, text, 64), "write", 0)
-            && child_read(child, BASE + PAGES(1) - 30, back, 64)
-            && memcmp(text, back, 64) == 0;
-    right = right
-            && limen_memory_read(child.process, BASE + PAGES(2) - 10, back, 64) == 10
-            && limen_memory_write(child.process, BASE + PAGES(2) - 10, text, 64) == 10
-            && limen_memory_read(child.process, BASE + PAGES(2), back, 1) == -EFAULT
-            && limen_memory_read(child.process, BASE, back, 0) == 0;
-    right = right && limen_memory_protect(child.process, BASE, PAGES(1), MEMORY_READ) == 0
-            && limen_memory_write(child.process, BASE, text, 4) == -EFAULT
-            && limen_memory_read(child.process, BASE, back, 4) == 4;
+    right = right &&
+            step_ok(child_write(child, BASE + PAGES(1) - 30, text, 64), "write", 0) &&
+            child_read(child, BASE + PAGES(1) - 30, back, 64) &&
+            memcmp(text, back, 64) == 0;
+    right = right &&
+            limen_memory_read(child.process, BASE + PAGES(2) - 10, back, 64) == 10 &&
+            limen_memory_write(child.process, BASE + PAGES(2) - 10, text, 64) == 10 &&
+            limen_memory_read(child.process, BASE + PAGES(2), back, 1) == -EFAULT &&
+            limen_memory_read(child.process, BASE, back, 0) == 0;
+    right = right &&
+            limen_memory_protect(child.process, BASE, PAGES(1), MEMORY_READ) == 0 &&
+            limen_memory_write(child.process, BASE, text, 4) == -EFAULT &&
+            limen_memory_read(child.process, BASE, back, 4) == 4;
     child_close(&child);
     return right;
 }
@@ -299,9 +298,9 @@ static bool read_ended(void)
     struct child child = child_create(32);
     uint32_t word = PATTERN;
     struct memory_map map = {.size = PAGES(1), .flags = RW};
-    bool right = child_map(child, BASE, PAGES(1), RW) == 0
-                 && child_write(child, BASE, &word, sizeof(word))
-                 && limen_process_kill(child.process, 1) == 0;
+    bool right = child_map(child, BASE, PAGES(1), RW) == 0 &&
+                 child_write(child, BASE, &word, sizeof(word)) &&
+                 limen_process_kill(child.process, 1) == 0;
     word = 0;
     right = right && child_read(child, BASE, &word, sizeof(word)) && word == PATTERN;
     right = right && limen_memory_map(child.process, &map) == -ESRCH;
@@ -314,13 +313,13 @@ static bool copy_into_fresh_pages(void)
 {
     struct child child = child_create(64);
     bool right = child_map(child, BASE, PAGES(8), RW) == 0 && map_here(PAGES(8)) == 0;
-    right = right
-            && limen_memory_read(child.process, BASE, (void *)BASE, PAGES(8))
-                   == (long)PAGES(8)
-            && all_are(BASE, PAGES(8), 0)
-            && limen_memory_write(child.process, BASE, (void *)BASE, PAGES(8))
-                   == (long)PAGES(8)
-            && limen_memory_read(HANDLE_SELF, BASE, (void *)(BASE + 1), 100) == 100;
+    right = right &&
+            limen_memory_read(child.process, BASE, (void *)BASE, PAGES(8)) ==
+                (long)PAGES(8) &&
+            all_are(BASE, PAGES(8), 0) &&
+            limen_memory_write(child.process, BASE, (void *)BASE, PAGES(8)) ==
+                (long)PAGES(8) &&
+            limen_memory_read(HANDLE_SELF, BASE, (void *)(BASE + 1), 100) == 100;
     child_close(&child);
     return unmap_here(PAGES(8)) == 0 && right;
 }
@@ -331,20 +330,19 @@ static bool buffer_in_hole(void)
     uint8_t after[PAGE_SIZE];
     bool right = child_map(child, BASE, PAGES(1), RW) == 0 && map_here(PAGES(1)) == 0;
     memset((void *)BASE, 0x42, PAGES(1));
-    right = right
-            && limen_memory_write(child.process, BASE, (void *)(BASE + PAGES(1)), 16)
-                   == -EFAULT
-            && limen_memory_write(child.process, BASE, (void *)KERNEL_BASE, 16) == -EFAULT
-            && child_read(child, BASE, after, sizeof(after)) && after[0] == 0;
-    right =
-        right
-        && limen_memory_read(child.process, BASE, (void *)(BASE + PAGES(1)), 16)
-               == -EFAULT
-        && limen_memory_read(child.process, BASE, (void *)(KERNEL_BASE + 0x100000), 16)
-               == -EFAULT
-        && limen_memory_read(child.process, BASE, (void *)-16, 32) == -EFAULT
-        && limen_memory_read(child.process, BASE, (void *)-16, 0xffffffff) < 0
-        && all_are(BASE, PAGES(1), 0x42);
+    right = right &&
+            limen_memory_write(child.process, BASE, (void *)(BASE + PAGES(1)), 16) ==
+                -EFAULT &&
+            limen_memory_write(child.process, BASE, (void *)KERNEL_BASE, 16) == -EFAULT &&
+            child_read(child, BASE, after, sizeof(after)) && after[0] == 0;
+    right = right &&
+            limen_memory_read(child.process, BASE, (void *)(BASE + PAGES(1)), 16) ==
+                -EFAULT &&
+            limen_memory_read(child.process, BASE, (void *)(KERNEL_BASE + 0x100000),
+                              16) == -EFAULT &&
+            limen_memory_read(child.process, BASE, (void *)-16, 32) == -EFAULT &&
+            limen_memory_read(child.process, BASE, (void *)-16, 0xffffffff) < 0 &&
+            all_are(BASE, PAGES(1), 0x42);
     child_close(&child);
     return unmap_here(PAGES(1)) == 0 && right;
 }
@@ -354,14 +352,14 @@ static bool far_addresses(void)
     struct child child = child_create(32);
     uint8_t bytes[32];
     bool right =
-        child_map(child, USER_END - PAGES(1), PAGES(1), RW) == 0
-        && limen_memory_read(child.process, USER_END - 8, bytes, 32) == 8
-        && limen_memory_write(child.process, USER_END - 8, bytes, 32) == 8
-        && limen_memory_write(child.process, THRESHOLD_ADDRESS, bytes, 4) == -EFAULT
-        && limen_memory_write(child.process, KERNEL_BASE, bytes, 4) == -EFAULT
-        && limen_memory_read(child.process, KERNEL_BASE, bytes, 4) == -EFAULT
-        && limen_memory_read(child.process, 0xfffffff0, bytes, 32) == -EFAULT
-        && limen_memory_read(child.process, 0, bytes, 4) == -EFAULT;
+        child_map(child, USER_END - PAGES(1), PAGES(1), RW) == 0 &&
+        limen_memory_read(child.process, USER_END - 8, bytes, 32) == 8 &&
+        limen_memory_write(child.process, USER_END - 8, bytes, 32) == 8 &&
+        limen_memory_write(child.process, THRESHOLD_ADDRESS, bytes, 4) == -EFAULT &&
+        limen_memory_write(child.process, KERNEL_BASE, bytes, 4) == -EFAULT &&
+        limen_memory_read(child.process, KERNEL_BASE, bytes, 4) == -EFAULT &&
+        limen_memory_read(child.process, 0xfffffff0, bytes, 32) == -EFAULT &&
+        limen_memory_read(child.process, 0, bytes, 4) == -EFAULT;
     child_close(&child);
     return right;
 }
@@ -388,10 +386,10 @@ static bool quota_by_touch(void)
     struct process_end end;
     struct process_info info = {0};
     outcome_t outcome = twin_run(&child, 256, touch_for_ever, 0x60000000, &end);
-    bool right = step_ok(outcome == NO_MEMORY, "the end's reason", end.reason)
-                 && end.address >= 0x60000000 && end.address < 0x70000000;
-    right = right && limen_process_info(child.process, &info) == 0
-            && step_ok(info.ended == PROCESS_NO_MEMORY, "process_info.ended", info.ended);
+    bool right = step_ok(outcome == NO_MEMORY, "the end's reason", end.reason) &&
+                 end.address >= 0x60000000 && end.address < 0x70000000;
+    right = right && limen_process_info(child.process, &info) == 0 &&
+            step_ok(info.ended == PROCESS_NO_MEMORY, "process_info.ended", info.ended);
     child_close(&child);
     return right;
 }
@@ -472,12 +470,12 @@ static bool quota_counts(void)
     bool right =
         limen_process_info(HANDLE_SELF, &before) == 0 && map_here(PAGES(32)) == 0;
     memset((void *)BASE, 1, PAGES(32));
-    right = right && limen_process_info(HANDLE_SELF, &during) == 0
-            && unmap_here(PAGES(32)) == 0 && limen_process_info(HANDLE_SELF, &after) == 0;
-    return right
-           && step_ok(during.pages_used >= before.pages_used + 32, "during",
-                      during.pages_used)
-           && step_ok(after.pages_used == before.pages_used, "after", after.pages_used);
+    right = right && limen_process_info(HANDLE_SELF, &during) == 0 &&
+            unmap_here(PAGES(32)) == 0 && limen_process_info(HANDLE_SELF, &after) == 0;
+    return right &&
+           step_ok(during.pages_used >= before.pages_used + 32, "during",
+                   during.pages_used) &&
+           step_ok(after.pages_used == before.pages_used, "after", after.pages_used);
 }
 
 static bool quota_lent(void)
@@ -486,12 +484,12 @@ static bool quota_lent(void)
     struct child child;
     bool right = limen_process_info(HANDLE_SELF, &before) == 0;
     child = child_create(100);
-    right = right && limen_process_info(HANDLE_SELF, &during) == 0
-            && during.pages_used >= before.pages_used + 100
-            && limen_process_create(before.pages_limit) == -ENOMEM;
+    right = right && limen_process_info(HANDLE_SELF, &during) == 0 &&
+            during.pages_used >= before.pages_used + 100 &&
+            limen_process_create(before.pages_limit) == -ENOMEM;
     child_close(&child);
-    return right && limen_process_info(HANDLE_SELF, &after) == 0
-           && step_ok(after.pages_used == before.pages_used, "after", after.pages_used);
+    return right && limen_process_info(HANDLE_SELF, &after) == 0 &&
+           step_ok(after.pages_used == before.pages_used, "after", after.pages_used);
 }
 
 /* --- Sizes at the extremes --- */
@@ -505,16 +503,16 @@ static bool map_most_of_all(void)
         .flags = RW | MEMORY_FIXED,
     };
     uint32_t word = PATTERN;
-    bool right = limen_memory_map(child.process, &map) == 0
-                 && child_write(child, USER_START, &word, 4)
-                 && child_write(child, USER_END - 4, &word, 4)
-                 && child_write(child, 0x80000000, &word, 4)
-                 && child_map(child, BASE, PAGES(1), RW) == -EEXIST;
+    bool right = limen_memory_map(child.process, &map) == 0 &&
+                 child_write(child, USER_START, &word, 4) &&
+                 child_write(child, USER_END - 4, &word, 4) &&
+                 child_write(child, 0x80000000, &word, 4) &&
+                 child_map(child, BASE, PAGES(1), RW) == -EEXIST;
     map = (struct memory_map){.size = PAGES(1), .flags = RW};
     right = right && limen_memory_map(child.process, &map) == -ENOMEM;
-    right = right
-            && limen_memory_unmap(child.process, USER_START, USER_END - USER_START) == 0
-            && limen_memory_read(child.process, USER_START, &word, 4) == -EFAULT;
+    right = right &&
+            limen_memory_unmap(child.process, USER_START, USER_END - USER_START) == 0 &&
+            limen_memory_read(child.process, USER_START, &word, 4) == -EFAULT;
     child_close(&child);
     return right;
 }
@@ -527,8 +525,8 @@ static bool map_hint(void)
     struct memory_map again = map;
     bool right = limen_memory_map(HANDLE_SELF, &map) == 0 && map.address == BASE;
     right = right && limen_memory_map(HANDLE_SELF, &again) == 0 && again.address != BASE;
-    return right && limen_memory_unmap(HANDLE_SELF, map.address, PAGES(1)) == 0
-           && limen_memory_unmap(HANDLE_SELF, again.address, PAGES(1)) == 0;
+    return right && limen_memory_unmap(HANDLE_SELF, map.address, PAGES(1)) == 0 &&
+           limen_memory_unmap(HANDLE_SELF, again.address, PAGES(1)) == 0;
 }
 
 /* The description of the map lies in the memory that the map replaces. */
@@ -541,8 +539,8 @@ static bool map_over_its_own_question(void)
         .size = PAGES(1),
         .flags = RW | MEMORY_FIXED | MEMORY_REPLACE,
     };
-    right = right && limen_memory_map(HANDLE_SELF, map) == 0 && map->address == BASE
-            && *byte_at(BASE) == 0 && map->size != 0;
+    right = right && limen_memory_map(HANDLE_SELF, map) == 0 && map->address == BASE &&
+            *byte_at(BASE) == 0 && map->size != 0;
     return unmap_here(PAGES(1)) == 0 && right;
 }
 
@@ -565,10 +563,10 @@ static bool stack_overflow(void)
     struct process_end end;
     outcome_t outcome = twin_run(&child, 256, recurse_for_ever, 0, &end);
     child_close(&child);
-    return step_ok(outcome == FAULT(14), "vector", end.vector)
-           && step_ok(end.address < TWIN_STACK_TOP - TWIN_STACK_SIZE
-                          && end.address >= TWIN_STACK_TOP - TWIN_STACK_SIZE - PAGE_SIZE,
-                      "address", end.address);
+    return step_ok(outcome == FAULT(14), "vector", end.vector) &&
+           step_ok(end.address < TWIN_STACK_TOP - TWIN_STACK_SIZE &&
+                       end.address >= TWIN_STACK_TOP - TWIN_STACK_SIZE - PAGE_SIZE,
+                   "address", end.address);
 }
 
 static void read_address(uint32_t address)
@@ -587,8 +585,8 @@ static bool fault_tells_address(void)
         struct process_end end;
         outcome_t outcome = twin_run(&child, 256, read_address, addresses[i], &end);
         child_close(&child);
-        right = right && outcome == FAULT(14) && end.address == addresses[i]
-                && (end.error_code & 6) == 4;
+        right = right && outcome == FAULT(14) && end.address == addresses[i] &&
+                (end.error_code & 6) == 4;
     }
     return right;
 }
@@ -597,8 +595,8 @@ static bool fault_tells_address(void)
 static bool own_text_is_read_only(void)
 {
     static const uint32_t constant = 1;
-    return !writable((uint32_t)&constant) && !writable((uint32_t)read_address)
-           && readable((uint32_t)&constant);
+    return !writable((uint32_t)&constant) && !writable((uint32_t)read_address) &&
+           readable((uint32_t)&constant);
 }
 
 static const struct test_case cases[] = {

@@ -93,10 +93,10 @@ static void make_pages(void)
     for (uint32_t i = 0; i + sizeof(PAGE_TEXT) - 1 <= PAGE_SIZE;
          i += sizeof(PAGE_TEXT) - 1)
         memcpy((char *)read_only_page + i, PAGE_TEXT, sizeof(PAGE_TEXT) - 1);
-    must(limen_memory_protect(HANDLE_SELF, read_only_page, PAGE_SIZE, MEMORY_READ) == 0
-             && limen_memory_unmap(HANDLE_SELF, read_only_page + PAGE_SIZE, PAGE_SIZE)
-                    == 0
-             && limen_memory_unmap(HANDLE_SELF, unmapped_page, PAGE_SIZE) == 0,
+    must(limen_memory_protect(HANDLE_SELF, read_only_page, PAGE_SIZE, MEMORY_READ) == 0 &&
+             limen_memory_unmap(HANDLE_SELF, read_only_page + PAGE_SIZE, PAGE_SIZE) ==
+                 0 &&
+             limen_memory_unmap(HANDLE_SELF, unmapped_page, PAGE_SIZE) == 0,
          "no page to abuse");
 }
 
@@ -152,8 +152,8 @@ static bool would_not_end(uint32_t number, int argument, const struct place *pla
         return true;
     if (number == SYS_LIMEN_thread_create)
         return usable;
-    return forever
-           || (usable && strcmp(calls[number].arguments[argument], "deadline") == 0);
+    return forever ||
+           (usable && strcmp(calls[number].arguments[argument], "deadline") == 0);
 }
 
 static bool is_futex(uint32_t number)
@@ -173,14 +173,14 @@ static bool is_right(uint32_t number, int argument, const struct place *place,
                      long answer)
 {
     bool constant = strncmp(calls[number].types[argument], "const", 5) == 0;
-    bool error = answer == -EFAULT
-                 || (is_futex(number) && (place->address & 3) != 0 && answer == -EINVAL);
+    bool error = answer == -EFAULT ||
+                 (is_futex(number) && (place->address & 3) != 0 && answer == -EINVAL);
     switch (place->kind) {
     case PLACE_KERNEL:
         return error;
     case PLACE_HOLE:
-        return error || (number == SYS_LIMEN_futex_wake && answer == 0)
-               || (number == SYS_LIMEN_futex_requeue && answer == 0);
+        return error || (number == SYS_LIMEN_futex_wake && answer == 0) ||
+               (number == SYS_LIMEN_futex_requeue && answer == 0);
     case PLACE_HALF:
         return error || (is_buffer(number, argument) && answer >= 0 && answer < 16);
     case PLACE_READ_ONLY:
@@ -218,8 +218,10 @@ static const struct place *places(unsigned int *count)
     list[n++] = (struct place){"a page never touched", last_page, PLACE_GOOD};
     list[n++] = (struct place){"the last user byte", USER_END - 1, PLACE_HALF};
     list[n++] = (struct place){"the end of user memory", USER_END, PLACE_HOLE};
-    list[n++] = (struct place){"the last word below the kernel", KERNEL_BASE - 4, PLACE_HOLE};
-    list[n++] = (struct place){"the last byte below the kernel", KERNEL_BASE - 1, PLACE_KERNEL};
+    list[n++] =
+        (struct place){"the last word below the kernel", KERNEL_BASE - 4, PLACE_HOLE};
+    list[n++] =
+        (struct place){"the last byte below the kernel", KERNEL_BASE - 1, PLACE_KERNEL};
     list[n++] = (struct place){"the threshold page", THRESHOLD_ADDRESS, PLACE_KERNEL};
     list[n++] = (struct place){"the kernel's first byte", KERNEL_BASE, PLACE_KERNEL};
     list[n++] = (struct place){"the kernel's text", KERNEL_BASE + 0x100000, PLACE_KERNEL};
@@ -239,9 +241,9 @@ static const struct place *places(unsigned int *count)
 static bool is_noise(uint32_t number, const struct place *place)
 {
     bool prints = number == SYS_LIMEN_console_write || number == SYS_LIMEN_log_write;
-    return prints && place->address != read_only_page
-           && (place->kind == PLACE_READ_ONLY || place->kind == PLACE_GOOD
-               || place->kind == PLACE_HALF);
+    return prints && place->address != read_only_page &&
+           (place->kind == PLACE_READ_ONLY || place->kind == PLACE_GOOD ||
+            place->kind == PLACE_HALF);
 }
 
 static unsigned int complaints;
@@ -337,9 +339,8 @@ static void test_far_address(uint32_t number)
     for (unsigned int i = 0; i < count; i++) {
         uint32_t words[WORDS] = {0, list[i].address, address_of(good), 16};
         long answer = probe_cross(test_gate_int80, number, words);
-        bool none =
-            list[i].kind == PLACE_KERNEL || list[i].kind == PLACE_HOLE
-            || (list[i].kind == PLACE_READ_ONLY && number == SYS_LIMEN_memory_write);
+        bool none = list[i].kind == PLACE_KERNEL || list[i].kind == PLACE_HOLE ||
+                    (list[i].kind == PLACE_READ_ONLY && number == SYS_LIMEN_memory_write);
         if (none && answer != -EFAULT) {
             wrongs++;
             tap_note("at %s: answer %ld", list[i].text, answer);

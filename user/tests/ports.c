@@ -140,8 +140,8 @@ static outcome_t run_not_asked(void)
 static void test_while_another_runs(void)
 {
     struct child child;
-    bool right = start_row(&child, snippet_spinning, snippet_spinning_end, true)
-                 && child_wait_for(child, (volatile uint32_t *)CHILD_DATA, 1);
+    bool right = start_row(&child, snippet_spinning, snippet_spinning_end, true) &&
+                 child_wait_for(child, (volatile uint32_t *)CHILD_DATA, 1);
     for (int i = 0; right && i < 4; i++)
         right = run_not_asked() == FAULT(13);
     right = right && limen_process_kill(child.process, 0) == 0;
@@ -152,12 +152,12 @@ static void test_while_another_runs(void)
 
 static void test_ranges(void)
 {
-    tap_ok(limen_ports_request(resource, 0x84, 0) == -EINVAL
-               && limen_ports_request(resource, 0x10000, 1) == -EINVAL
-               && limen_ports_request(resource, 0xffff, 2) == -EINVAL
-               && limen_ports_request(resource, 1, 0xffffffff) == -EINVAL
-               && limen_ports_request(resource, 0xffffffff, 1) == -EINVAL
-               && limen_ports_request(resource, 0x80000000, 0x80000000) == -EINVAL,
+    tap_ok(limen_ports_request(resource, 0x84, 0) == -EINVAL &&
+               limen_ports_request(resource, 0x10000, 1) == -EINVAL &&
+               limen_ports_request(resource, 0xffff, 2) == -EINVAL &&
+               limen_ports_request(resource, 1, 0xffffffff) == -EINVAL &&
+               limen_ports_request(resource, 0xffffffff, 1) == -EINVAL &&
+               limen_ports_request(resource, 0x80000000, 0x80000000) == -EINVAL,
            "ranges that make no sense");
 }
 

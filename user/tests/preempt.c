@@ -63,8 +63,8 @@ static bool threads_share(void)
 static bool start_spinner(struct child *child)
 {
     running = 0;
-    return twin_load(child, 256) && twin_start(child, spin, 0)
-           && child_wait_for(*child, &running, 1);
+    return twin_load(child, 256) && twin_start(child, spin, 0) &&
+           child_wait_for(*child, &running, 1);
 }
 
 static bool processes_share(void)
@@ -75,8 +75,8 @@ static bool processes_share(void)
         right = right && start_spinner(&children[i]);
     for (int i = 0; right && i < 5; i++) {
         uint64_t deadline = clock_now() + MILLISECOND;
-        right = limen_clock_sleep(&deadline) == 0 && limen_thread_yield() == 0
-                && clock_now() - deadline < PATIENCE;
+        right = limen_clock_sleep(&deadline) == 0 && limen_thread_yield() == 0 &&
+                clock_now() - deadline < PATIENCE;
     }
     for (int i = 0; i < 3; i++) {
         right = limen_process_kill(children[i].process, 0) == 0 && right;

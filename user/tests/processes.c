@@ -346,7 +346,8 @@ static void end_with_trusted_child(uint32_t unused)
     (void)unused;
     bool right = twin_load(&child, TWIN_PAGES);
     long parent = limen_handle_give(child.process, HANDLE_SELF);
-    right = right && parent > 0 && twin_start(&child, entrust_a_child, (uint32_t)parent) &&
+    right = right && parent > 0 &&
+            twin_start(&child, entrust_a_child, (uint32_t)parent) &&
             child_wait_for(child, &flag, 1);
     finish(right);
 }

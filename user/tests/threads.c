@@ -98,8 +98,8 @@ static bool row_passes(const uint8_t *code, const uint8_t *code_end,
     bool right = row_load(&child, code, (uint32_t)(code_end - code));
     start.eip = CHILD_CODE;
     start.esp = CHILD_STACK_START;
-    right = right && child_start_with(&child, &start) > 0
-            && child_wait(child, &end) == EXIT_0;
+    right = right && child_start_with(&child, &start) > 0 &&
+            child_wait(child, &end) == EXIT_0;
     child_close(&child);
     return right;
 }
@@ -128,9 +128,8 @@ static bool start_anywhere(void)
         struct process_end end;
         right = right && child_start(&child, wild[i], wild[i]) > 0;
         outcome_t outcome = child_wait(child, &end);
-        right = right
-                && step_ok((outcome & (FAULT(14) | FAULT(13) | FAULT(12))) != 0, "vector",
-                           end.vector);
+        right = right && step_ok((outcome & (FAULT(14) | FAULT(13) | FAULT(12))) != 0,
+                                 "vector", end.vector);
         child_close(&child);
     }
     return right;
@@ -173,8 +172,8 @@ static bool exit_clears_and_wakes(void)
     while (__atomic_load_n(&clear_word, __ATOMIC_SEQ_CST) == 1 && clock_now() < deadline)
         (void)limen_futex_wait(&clear_word, 1, &deadline);
     uint8_t byte;
-    right = right && clear_word == 0
-            && limen_memory_read(HANDLE_SELF, BASE, &byte, 1) == -EFAULT;
+    right = right && clear_word == 0 &&
+            limen_memory_read(HANDLE_SELF, BASE, &byte, 1) == -EFAULT;
     wait_until_alone();
     return limen_handle_close(handle_of(thread)) == 0 && right;
 }
@@ -226,8 +225,8 @@ static void unmap_everything(uint32_t word)
 
 static bool exit_unmaps_everything(void)
 {
-    return twin_passes(TWIN_PAGES, unmap_everything, 0)
-           && twin_passes(TWIN_PAGES, unmap_everything, (uint32_t)&clear_word);
+    return twin_passes(TWIN_PAGES, unmap_everything, 0) &&
+           twin_passes(TWIN_PAGES, unmap_everything, (uint32_t)&clear_word);
 }
 
 static void first_leaves(uint32_t unused)
@@ -269,9 +268,9 @@ static bool fault_ends_all(void)
     struct child child;
     struct process_end end;
     outcome_t outcome = twin_run(&child, TWIN_PAGES, others_spin, 0x60000000, &end);
-    bool right = outcome == FAULT(14) && end.address == 0x60000000
-                 && end.state.esp <= (uint32_t)stack_of(4)
-                 && end.state.esp > (uint32_t)stack_of(4) - STACK_SIZE;
+    bool right = outcome == FAULT(14) && end.address == 0x60000000 &&
+                 end.state.esp <= (uint32_t)stack_of(4) &&
+                 end.state.esp > (uint32_t)stack_of(4) - STACK_SIZE;
     child_close(&child);
     return right;
 }
@@ -321,8 +320,8 @@ static uint32_t own_words[4][2];
 
 static void hold_bases(uint32_t which)
 {
-    bool right = limen_thread_base(0, (uint32_t)&own_words[which][0]) == 0
-                 && limen_thread_base(1, (uint32_t)&own_words[which][1]) == 0;
+    bool right = limen_thread_base(0, (uint32_t)&own_words[which][0]) == 0 &&
+                 limen_thread_base(1, (uint32_t)&own_words[which][1]) == 0;
     for (int i = 0; right && i < 2000; i++) {
         uint32_t a, b;
         __asm__ volatile("movl %%fs:0, %0\n\tmovl %%gs:0, %1" : "=r"(a), "=r"(b));
@@ -355,9 +354,10 @@ static bool bases_kept(void)
 static void odd_bases(uint32_t unused)
 {
     (void)unused;
-    finish(limen_thread_base(0, KERNEL_BASE) == 0 && limen_thread_base(1, 0xffffffff) == 0
-           && limen_thread_yield() == 0 && limen_thread_base(2, 0) == -EINVAL
-           && limen_thread_base(0xffffffff, 0) == -EINVAL);
+    finish(limen_thread_base(0, KERNEL_BASE) == 0 &&
+           limen_thread_base(1, 0xffffffff) == 0 && limen_thread_yield() == 0 &&
+           limen_thread_base(2, 0) == -EINVAL &&
+           limen_thread_base(0xffffffff, 0) == -EINVAL);
 }
 
 static bool bases_anywhere(void)
@@ -433,16 +433,15 @@ static bool thread_bomb_spinning(void)
     uint32_t threads = system_now().threads;
     bool right = twin_load(&child, TWIN_PAGES) && twin_start(&child, bomb_of_spinners, 0);
     sleep_for(MILLISECOND);
-    right = right
-            && step_ok(system_now().threads > threads, "threads", system_now().threads)
-            && step_ok(clock_now() - began < PATIENCE, "starved", 0)
-            && limen_process_kill(child.process, 4) == 0
-            && limen_process_wait(child.process, &end, NULL) == 0
-            && end.reason == PROCESS_KILLED;
+    right = right &&
+            step_ok(system_now().threads > threads, "threads", system_now().threads) &&
+            step_ok(clock_now() - began < PATIENCE, "starved", 0) &&
+            limen_process_kill(child.process, 4) == 0 &&
+            limen_process_wait(child.process, &end, NULL) == 0 &&
+            end.reason == PROCESS_KILLED;
     child_close(&child);
-    return right
-           && step_ok(system_now().threads == threads, "threads left",
-                      system_now().threads);
+    return right &&
+           step_ok(system_now().threads == threads, "threads left", system_now().threads);
 }
 
 static const struct test_case cases[] = {

@@ -37,8 +37,8 @@ static bool wall(void)
     uint64_t before = clock_now();
     bool right = limen_clock_get(CLOCK_ID_WALL, &first) == 0;
     sleep_for(2 * MILLISECOND);
-    right = right && limen_clock_get(CLOCK_ID_WALL, &second) == 0 && second > first
-            && second - first <= clock_now() - before;
+    right = right && limen_clock_get(CLOCK_ID_WALL, &second) == 0 && second > first &&
+            second - first <= clock_now() - before;
     /* After 2020, before 2100: an emulator's real-time clock tells the host's time. */
     return right && first / SECOND > 1577836800 && first / SECOND < 4102444800ull;
 }
@@ -46,8 +46,8 @@ static bool wall(void)
 static bool no_such_clock(void)
 {
     uint64_t time = 12345;
-    return limen_clock_get(2, &time) == -EINVAL
-           && limen_clock_get(0xffffffff, &time) == -EINVAL && time == 12345;
+    return limen_clock_get(2, &time) == -EINVAL &&
+           limen_clock_get(0xffffffff, &time) == -EINVAL && time == 12345;
 }
 
 static bool sleep_reaches_deadline(void)
@@ -126,11 +126,12 @@ static bool far_future(void)
         struct process_end end;
         uint64_t deadline;
         asleep = 0;
-        right = right && twin_load(&child, 256) && twin_start(&child, sleep_until, i)
-                && child_wait_for(child, &asleep, 1);
+        right = right && twin_load(&child, 256) && twin_start(&child, sleep_until, i) &&
+                child_wait_for(child, &asleep, 1);
         deadline = clock_now() + 3 * MILLISECOND;
-        right = right && limen_process_wait(child.process, &end, &deadline) == -ETIMEDOUT
-                && limen_process_kill(child.process, 2) == 0;
+        right = right &&
+                limen_process_wait(child.process, &end, &deadline) == -ETIMEDOUT &&
+                limen_process_kill(child.process, 2) == 0;
         child_close(&child);
     }
     return right;
@@ -160,8 +161,8 @@ static uint64_t threshold_clock(void)
     uint64_t now;
     do {
         sequence = page->sequence;
-        now = page->base_ns
-              + scaled(cycles() - page->base_tsc, page->scale, page->scale_shift);
+        now = page->base_ns +
+              scaled(cycles() - page->base_tsc, page->scale, page->scale_shift);
     } while ((sequence & 1) != 0 || sequence != page->sequence);
     return now;
 }
