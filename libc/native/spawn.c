@@ -118,29 +118,34 @@ static int map_stack(struct limen_child *child, uint32_t size)
     return result < 0 ? fail(child, result, "no memory for the stack") : 0;
 }
 
-/* Puts a handle into the child and its value there into the vector. */
-static void give(struct spawn_stack *stack, const struct limen_child *child, uint32_t key,
-                 handle_t handle)
+/* Puts a handle into the child and its value there into the vector; 0 or a negative
+ * error. */
+static int give(struct spawn_stack *stack, const struct limen_child *child, uint32_t key,
+                handle_t handle)
 {
     long value = limen_handle_give(child->process, handle);
-    if (value >= 0)
-        spawn_stack_aux(stack, key, (uint32_t)value);
+    if (value < 0)
+        return (int)value;
+    spawn_stack_aux(stack, key, (uint32_t)value);
+    return 0;
 }
 
-static void give_handles(struct spawn_stack *stack, const struct limen_child *child,
-                         const struct limen_spawn *how)
+static int give_handles(struct spawn_stack *stack, const struct limen_child *child,
+                        const struct limen_spawn *how)
 {
     handle_t archive = {getauxval(AT_LIMEN_ARCHIVE)};
     handle_t resource = {getauxval(AT_LIMEN_RESOURCE)};
-    if (archive.value && !(how->flags & SPAWN_NO_ARCHIVE)) {
-        give(stack, child, AT_LIMEN_ARCHIVE, archive);
+    int error = how->gift_count > SPAWN_GIFTS_MAX ? -E2BIG : 0;
+    if (error == 0 && archive.value && !(how->flags & SPAWN_NO_ARCHIVE)) {
+        error = give(stack, child, AT_LIMEN_ARCHIVE, archive);
         spawn_stack_aux(stack, AT_LIMEN_ARCHIVE_SIZE, getauxval(AT_LIMEN_ARCHIVE_SIZE));
     }
-    if (resource.value && (how->flags & SPAWN_RESOURCE))
-        give(stack, child, AT_LIMEN_RESOURCE, resource);
-    for (uint32_t i = 0; i < how->gift_count; i++)
-        give(stack, child, how->gifts[i].key, how->gifts[i].handle);
+    if (error == 0 && resource.value && (how->flags & SPAWN_RESOURCE))
+        error = give(stack, child, AT_LIMEN_RESOURCE, resource);
+    for (uint32_t i = 0; error == 0 && i < how->gift_count; i++)
+        error = give(stack, child, how->gifts[i].key, how->gifts[i].handle);
     spawn_stack_aux(stack, AT_LIMEN_STDIO, how->stdio);
+    return error;
 }
 
 /* Builds the picture of arguments and starts the first thread on it. */
@@ -149,7 +154,9 @@ static int start(struct limen_child *child, const struct limen_spawn *how)
     struct spawn_stack stack;
     char *const fallback[] = {child->name, NULL};
     spawn_stack_init(&stack, &child->file);
-    give_handles(&stack, child, how);
+    int error = give_handles(&stack, child, how);
+    if (error < 0)
+        return fail(child, error, "a handle cannot be given");
     long esp = spawn_stack_write(&stack, child, how->argv ? how->argv : fallback,
                                  how->envp ? how->envp : environ);
     if (esp == -E2BIG)

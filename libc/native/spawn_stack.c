@@ -5,6 +5,7 @@
  */
 #include "spawn_stack.h"
 
+#include <assert.h>
 #include <elf.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -26,8 +27,7 @@ struct picture {
 
 void spawn_stack_aux(struct spawn_stack *stack, uint32_t key, uint32_t value)
 {
-    if (stack->aux_count == SPAWN_AUX_MAX)
-        return;
+    assert(stack->aux_count < SPAWN_AUX_MAX);
     stack->aux[stack->aux_count][0] = key;
     stack->aux[stack->aux_count][1] = value;
     stack->aux_count++;
@@ -129,8 +129,6 @@ long spawn_stack_write(struct spawn_stack *stack, const struct limen_child *chil
     uint32_t arguments = 0, variables = 0;
     if (!measure(argv, &arguments, &strings) || !measure(envp, &variables, &strings))
         return -E2BIG;
-    if (stack->aux_count > SPAWN_AUX_MAX - PAIRS_LATER)
-        stack->aux_count = SPAWN_AUX_MAX - PAIRS_LATER;
 
     uint32_t words = 3 + arguments + variables + 2 * (stack->aux_count + PAIRS_LATER);
     uint32_t word_bytes = words * (uint32_t)sizeof(uint32_t);

@@ -12,7 +12,8 @@
 
 #include <limen/spawn.h>
 
-#define SPAWN_AUX_MAX 40
+/* What is always there, with room to spare, and the gifts. */
+#define SPAWN_AUX_MAX (24 + SPAWN_GIFTS_MAX)
 
 struct spawn_stack {
     uint32_t aux[SPAWN_AUX_MAX][2];
@@ -22,7 +23,7 @@ struct spawn_stack {
 /* Begins with what the program's file and the processor say. */
 void spawn_stack_init(struct spawn_stack *stack, const struct elf_file *file);
 
-/* Adds a pair to the auxiliary vector; beyond SPAWN_AUX_MAX it is left out. */
+/* Adds a pair to the auxiliary vector, which must have room. */
 void spawn_stack_aux(struct spawn_stack *stack, uint32_t key, uint32_t value);
 
 /* Writes it all to the end of the child's stack; the stack pointer, or a negative
@@ -30,7 +31,8 @@ void spawn_stack_aux(struct spawn_stack *stack, uint32_t key, uint32_t value);
 long spawn_stack_write(struct spawn_stack *stack, const struct limen_child *child,
                        char *const *argv, char *const *envp);
 
-/* Writes all of it into a process's memory; 0 or a negative error, with part of it written. */
+/* Writes all of it into a process's memory; 0 or a negative error, with part of it
+ * written. */
 long spawn_write(handle_t process, uint32_t address, const void *bytes, uint32_t size);
 
 #endif

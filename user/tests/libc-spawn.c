@@ -57,6 +57,13 @@ static void check_refusals(void)
     refuses("a huge stack", &(struct limen_spawn){.stack_size = 0x80000000}, -EINVAL);
     refuses("a quota larger than one's own", &(struct limen_spawn){.pages = 0x40000000},
             -ENOMEM);
+    struct limen_gift bad = {.key = 0x4321, .handle = {0x12345678}};
+    struct limen_gift many[SPAWN_GIFTS_MAX + 1] = {{0, {0}}};
+    refuses("a gift of no handle", &(struct limen_spawn){.gifts = &bad, .gift_count = 1},
+            -EBADF);
+    refuses("too many gifts",
+            &(struct limen_spawn){.gifts = many, .gift_count = SPAWN_GIFTS_MAX + 1},
+            -E2BIG);
     refuses("a quota of one page", &(struct limen_spawn){.pages = 1}, -EINVAL);
     refuses("a quota too small for the program",
             &(struct limen_spawn){.pages = PROCESS_MIN_PAGES}, -ENOMEM);
@@ -237,7 +244,7 @@ int main(int argc, char **argv)
         return play(argv[1]);
 
     struct archive archive;
-    tap_plan(31);
+    tap_plan(33);
     limen_archive(&archive);
     tap_ok(archive_find(&archive, (char *)getauxval(AT_EXECFN), &self),
            "this program's file");

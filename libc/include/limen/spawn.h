@@ -28,6 +28,7 @@
 
 #define SPAWN_STACK_SIZE 0x800000u      /* room, not memory in use */
 #define SPAWN_STACK_MAX 0x10000000u
+#define SPAWN_GIFTS_MAX 16
 #define SPAWN_ARGUMENTS_MAX 0x20000u    /* bytes that arguments and environment may take */
 
 /* A handle for the child, which finds its own value for it in the auxiliary vector. */
@@ -47,13 +48,13 @@ struct limen_spawn {
     uint32_t stdio;                     /* enum stdio_mode */
     uint32_t flags;                     /* SPAWN_… */
     const struct limen_gift *gifts;
-    uint32_t gift_count;
+    uint32_t gift_count;                /* at most SPAWN_GIFTS_MAX */
 };
 
 struct limen_child {
     handle_t process;
     const char *problem;                /* why it could not be started */
-    char name[64];                      /* for reports */
+    char name[256];                     /* the path, for reports and for itself */
     bool silent;
     struct elf_file file;               /* borrows the image's bytes until closed */
 };
