@@ -26,7 +26,8 @@ user_objects = $(patsubst user/%,$(B)/user/objects/%.o,$(basename $(wildcard \
   user/$(1).c user/$(1)/*.c user/$(1)/*.S)))
 
 USER_TESTS := $(addprefix $(B)/user/tests/,$(call user_names,tests))
-USER_PROGRAMS := $(addprefix $(B)/user/programs/,$(call user_names,programs)) $(USER_TESTS)
+USER_PROGRAMS := $(addprefix $(B)/user/programs/,$(call user_names,programs)) \
+  $(USER_TESTS)
 
 define user_program
 USER_OBJECTS += $(call user_objects,$(1))

@@ -12,8 +12,8 @@ LIBC_SANITIZE := address,undefined
 # AddressSanitizer keeps its own data where the threshold page belongs.
 LIBC_SANITIZE_time := undefined
 
-LIBC_TEST_CFLAGS = -std=gnu2x -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror -Ilibc/host/fake \
-  -Iinclude -Ilibc/include -fno-omit-frame-pointer \
+LIBC_TEST_CFLAGS = -std=gnu2x -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror \
+  -Ilibc/host/fake -Iinclude -Ilibc/include -fno-omit-frame-pointer \
   -fsanitize=$(or $(LIBC_SANITIZE_$(1)),$(LIBC_SANITIZE)) \
   -fno-sanitize-recover=undefined -DTEST_PROGRAM='"$(abspath $(B)/user/programs/hello)"' \
   -DTEST_ARCHIVE='"$(abspath $(B)/archive.tar)"'
@@ -26,7 +26,8 @@ define libc_test
 $(B)/libc/host/test-$(1): libc/host/test-$(1).c libc/native/tap.c $(LIBC_TEST_$(1)) \
   libc/host/host.mk
 	@mkdir -p $$(@D)
-	$$(HOSTCC) $(LIBC_TEST_CFLAGS) -MMD -MP -MF $$@.d -o $$@ $$(filter %.c,$$^) -lpthread
+	$$(HOSTCC) $(LIBC_TEST_CFLAGS) -MMD -MP -MF $$@.d -o $$@ \
+	  $$(filter %.c,$$^) -lpthread
 
 endef
 $(foreach test,$(LIBC_TESTS),$(eval $(call libc_test,$(test))))

@@ -86,7 +86,8 @@ bool archive_next(const struct archive *archive, uint32_t *offset,
 
         const uint8_t *bytes = archive->bytes + *offset + BLOCK;
         uint32_t blocks = (size + BLOCK - 1) / BLOCK;
-        *offset = blocks > room / BLOCK ? archive->size : *offset + BLOCK + blocks * BLOCK;
+        *offset += BLOCK;
+        *offset += blocks > room / BLOCK ? room : blocks * BLOCK;
         if (header.type != TYPE_FILE && header.type != TYPE_FILE_OLD)
             continue;
         copy_name(&header, member->name);

@@ -63,7 +63,7 @@ long spawn_write(handle_t process, uint32_t address, const void *bytes, uint32_t
         long part = limen_memory_write(process, address + done,
                                        (const char *)bytes + done, size - done);
         if (part <= 0)
-            return -ENOMEM;     /* both ranges are mapped: only the quota can be in the way */
+            return -ENOMEM;     /* both ranges are mapped: only the quota is in the way */
         done += (uint32_t)part;
     }
     return 0;

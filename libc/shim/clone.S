@@ -33,7 +33,7 @@ __clone:
     movl    8(%ebp), %eax
     movl    %eax, 4(%ecx)               /* function */
 
-    subl    $16, %esp                   /* struct user_desc: the base is its second word */
+    subl    $16, %esp                   /* struct user_desc: the base is word 1 */
     movl    28(%ebp), %eax
     movl    %eax, 4(%esp)
     movl    16(%ebp), %ebx              /* flags */

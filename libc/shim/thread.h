@@ -32,7 +32,7 @@ struct shim_thread {
     struct shim_thread *next;   /* [I] in the list of all areas, which are never freed */
     uint32_t busy;              /* a thread has it; 0 by the kernel at its end */
     uint32_t number;            /* gettid */
-    uint32_t *clear_word;       /* set to 0, and one waiter woken, when the thread exits */
+    uint32_t *clear_word;       /* set to 0, and one waiter woken, at its end */
     void *robust_list;          /* kept for get_robust_list */
     uint64_t blocked;           /* signals held back; bit n-1 is signal n */
     uint64_t pending;           /* raised while blocked */

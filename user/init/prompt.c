@@ -83,7 +83,7 @@ static void do_help(char **)
     for (size_t i = 0; i < BUILTIN_COUNT; i++)
         printf("%-10s %s\n", builtins[i].name, builtins[i].help);
     printf("Everything else is a program of the boot archive: NAME [argument …], with\n"
-           "variables before it: LIMEN_TRACE=1 hello. `ls` shows programs/ and tests/.\n");
+           "variables before it: LIMEN_TRACE=1 hello. `ls` shows what there is.\n");
 }
 
 static const struct builtin *find_builtin(const char *name)

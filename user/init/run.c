@@ -19,7 +19,7 @@
 #include <limen/syscall.h>
 
 #define PROGRAM "run/program"
-#define NOT_STARTED 126         /* what a shell answers for a program that cannot be run */
+#define NOT_STARTED 126         /* what a shell answers where it cannot run one */
 
 /* Makes a null-terminated list of the strings in an archive member; null: not there, or
  * no memory. A last string without its 0 is left out. */

@@ -22,7 +22,7 @@ struct elf_segment {
 };
 
 struct elf_file {
-    const uint8_t *bytes;               /* borrowed for as long as the structure is used */
+    const uint8_t *bytes;               /* borrowed while the structure is used */
     uint32_t size;
     uint32_t entry;                     /* in an executable segment */
     uint32_t phdr;                      /* the loaded program headers, or 0 */

@@ -29,7 +29,7 @@
 #define SPAWN_STACK_SIZE 0x800000u      /* room, not memory in use */
 #define SPAWN_STACK_MAX 0x10000000u
 #define SPAWN_GIFTS_MAX 16
-#define SPAWN_ARGUMENTS_MAX 0x20000u    /* bytes that arguments and environment may take */
+#define SPAWN_ARGUMENTS_MAX 0x20000u    /* bytes of arguments and environment */
 
 /* A handle for the child, which finds its own value for it in the auxiliary vector. */
 struct limen_gift {
@@ -43,7 +43,7 @@ struct limen_spawn {
     uint32_t image_size;
     char *const *argv;                  /* null-terminated; null: the path alone */
     char *const *envp;                  /* null-terminated; null: this process's */
-    uint32_t pages;                     /* quota; 0: three quarters of what is left here */
+    uint32_t pages;                     /* quota; 0: three quarters of what is left */
     uint32_t stack_size;                /* 0: SPAWN_STACK_SIZE */
     uint32_t stdio;                     /* enum stdio_mode */
     uint32_t flags;                     /* SPAWN_… */

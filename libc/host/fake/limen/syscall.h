@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * On the host, in place of the native system calls: plain functions that a test defines. They
- * have the types of limen/syscalls.def, as the real ones do.
+ * On the host, in place of the native system calls: plain functions that a test defines.
+ * They have the types of limen/syscalls.def, as the real ones do.
  */
 #ifndef LIMEN_SYSCALL_H
 #define LIMEN_SYSCALL_H
