@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fault [KIND]: does something that ends it, to see the report: read (the default), write,
- * jump, divide, abort, stack, text.
+ * fault [KIND]: does something that ends it, to see the report: read (the default),
+ * write, jump, divide, abort, stack, text.
  */
 #include <stdint.h>
 #include <stdio.h>
