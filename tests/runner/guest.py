@@ -6,6 +6,7 @@ of COM1, and sees that it powers off by itself with the right status.
 import os
 import subprocess
 import tarfile
+import tempfile
 import time
 
 from .console import Console
@@ -25,14 +26,14 @@ def programs_in(archive):
     return [name[len("tests/"):] for name in names]
 
 
-def start(machine, build, folder, programs):
+def start(machine, build, log, programs, scratch):
+    """`scratch` is a folder of this run's own: two runs may share a build folder."""
     if machine.emulator != "bochs":
-        return Console(qemu_command(machine, build, programs),
-                       os.path.join(folder, machine.name + ".log"))
-    iso = os.path.join(folder, machine.name + ".iso")
+        return Console(qemu_command(machine, build, programs), log)
+    iso = os.path.join(scratch, "limen.iso")
     make_iso(iso, build, machine.archive, command_line(machine, programs))
-    argv, fifo = bochs_command(machine, iso, folder)
-    return Console(argv, os.path.join(folder, machine.name + ".log"), fifo=fifo)
+    argv, fifo = bochs_command(machine, iso, scratch)
+    return Console(argv, log, fifo=fifo)
 
 
 def run(machine, build, folder, programs=()):
@@ -40,8 +41,10 @@ def run(machine, build, folder, programs=()):
     stream = GuestStream(machine.name)
     expected = (programs or machine.programs
                 or programs_in(os.path.join(build, machine.archive)))
+    log = os.path.join(folder, machine.name + ".log")
     try:
-        with start(machine, build, folder, programs) as console:
+        with (tempfile.TemporaryDirectory(prefix="limen-") as scratch,
+              start(machine, build, log, programs, scratch) as console):
             late = follow(console, stream, machine)
             status = console.wait(time.monotonic() + EXIT_SECONDS) if not late else None
     except subprocess.CalledProcessError as error:
