@@ -42,12 +42,19 @@ UNIT_CFLAGS := -std=gnu2x -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter \
 
 TEST_NEEDS += $(UNIT_TESTS:%=$(B)/tests/unit/%)
 
-.SECONDEXPANSION:
-$(B)/tests/unit/%: tests/unit/%.c $(UNIT_COMMON) $$(UNIT_$$*)
-	@mkdir -p $(@D)
-	$(HOSTCC) $(UNIT_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(UNIT_COMMON) $(UNIT_$*) -lcmocka
+UNIT_O = $(patsubst %.c,$(B)/tests/host/%.o,tests/unit/$(1).c $(UNIT_COMMON) $(UNIT_$(1)))
+UNIT_ALL_O := $(sort $(foreach t,$(UNIT_TESTS),$(call UNIT_O,$(t))))
 
--include $(wildcard $(B)/tests/unit/*.d)
+$(UNIT_ALL_O): $(B)/tests/host/%.o: %.c
+	@mkdir -p $(@D)
+	$(HOSTCC) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(UNIT_ALL_O:.o=.d)
+
+.SECONDEXPANSION:
+$(B)/tests/unit/%: $$(call UNIT_O,$$*)
+	@mkdir -p $(@D)
+	$(HOSTCC) $(UNIT_CFLAGS) -o $@ $^ -lcmocka
 
 # The boot loader that lies, with the kernel as its module: see tests/boot/stub.c.
 BOOT_STUB := $(B)/tests/boot/stub.elf

@@ -2,7 +2,7 @@
 """The gdb side of `make debug`.
 
 From the environment: B, the build folder; WORDS, what init is to do; PROGRAM, the program
-whose symbols are loaded at once. QEMU runs as gdb's child and ends with it; what the guest
+whose symbols are loaded. QEMU runs as gdb's child and ends with it; what the guest
 writes on its console goes to console.log in the build folder.
 """
 

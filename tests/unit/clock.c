@@ -160,7 +160,7 @@ static void the_timer_is_never_early(void **state)
     for (int round = 0; round < 2000; round++) {
         uint64_t start = boot(round % 2 ? 450 * MHZ : 0);
         uint64_t now = arch_clock();
-        uint64_t deadline = now + random_below(40 * MILLISECOND);
+        uint64_t deadline = now + random_below(TIMER_MAX_NS);
         clock_interrupt();
         arch_timer_set(deadline);
         uint64_t fired = fires_at(start);
