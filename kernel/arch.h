@@ -87,6 +87,8 @@ void arch_timer_set(uint64_t deadline);
 
 /* Waits for an interrupt and handles it. */
 void arch_idle(void);
+/* Handles the interrupts that have come. */
+void arch_take_interrupts(void);
 void arch_crossings(uint64_t counts[GATE_COUNT]);
 _Noreturn void arch_stop(enum machine_action action, uint32_t status);
 _Noreturn void arch_halt(void);

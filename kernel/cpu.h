@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "list.h"
+#include "priority_queue.h"
 
 struct thread;
 
@@ -18,13 +18,14 @@ struct thread;
 #define WORK_REAP (1u << 1)        /* processes have ended */
 #define WORK_SINGLE_STEP (1u << 2) /* the running thread crossed with TF set */
 #define WORK_READY (1u << 3)       /* a thread was added to the ready queue */
+#define WORK_TURN_OVER (1u << 4)   /* the running thread had its turn: others go first */
 
 struct cpu {
     struct thread *current; /* [c] the running thread; its frame takes the next entry */
     uint32_t work;          /* [c] WORK_… */
-    struct list ready; /* [c] ready threads but the running one, longest waiting first */
-    bool slice_used;   /* [c] the running thread ran a whole slice */
-    bool slice_armed;  /* [c] a tick is coming that ends a slice */
+    struct priority_queue ready; /* [c] ready threads but the running one */
+    bool slice_used;             /* [c] the running thread ran a whole slice */
+    bool slice_armed;            /* [c] a tick is coming that ends a slice */
 };
 
 extern struct cpu boot_cpu;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Round robin among the ready threads. The timer runs only while somebody waits for it:
- * for the first deadline, or for the end of a slice while more than one thread is ready.
- * A switch reads no clock: the tick that finds the same thread twice takes the processor
- * from it.
+ * Which thread runs: the one of the highest priority, round robin among equals. While a
+ * thread runs in user mode none of a higher priority is ready. The timer runs only while
+ * somebody waits for it: for the first deadline, or for the end of a slice while another
+ * thread is ready. A switch reads no clock: the tick that finds the same turn twice takes
+ * the processor from it.
  */
 #include "schedule.h"
 
@@ -19,13 +20,20 @@ static uint64_t
 
 void schedule_init(void)
 {
-    list_init(&cpu()->ready);
+    priority_queue_init(&cpu()->ready);
 }
 
 void schedule_ready(struct thread *thread)
 {
-    list_append(&cpu()->ready, &thread->queue);
-    cpu()->work |= WORK_READY;
+    struct cpu *c = cpu();
+
+    priority_queue_append(&c->ready, &thread->queue, thread->priority);
+    c->work |= thread->priority > c->current->priority ? WORK_SCHEDULE : WORK_READY;
+}
+
+void schedule_unready(struct thread *thread)
+{
+    priority_queue_remove(&cpu()->ready, &thread->queue, thread->priority);
 }
 
 void schedule_tick(void)
@@ -37,7 +45,7 @@ void schedule_tick(void)
     if (c->slice_armed && slice_end <= now) {
         c->slice_armed = false;
         if (c->slice_used)
-            c->work |= WORK_SCHEDULE;
+            c->work |= WORK_SCHEDULE | WORK_TURN_OVER;
         c->slice_used = true;
     }
     c->work |= WORK_READY;
@@ -67,32 +75,47 @@ void schedule_yield(long result)
     struct cpu *c = cpu();
     struct thread *current = c->current;
 
-    if (list_empty(&c->ready))
+    if (c->ready.top != current->priority)
         return;
     if (unlikely(c->work)) {
-        c->work |= WORK_SCHEDULE;
+        c->work |= WORK_SCHEDULE | WORK_TURN_OVER;
         return;
     }
     current->frame.eax = (uint32_t)result;
-    list_append(&c->ready, &current->queue);
-    struct thread *next = container_of(list_take(&c->ready), struct thread, queue);
+    struct list *first =
+        priority_queue_rotate(&c->ready, &current->queue, current->priority);
+    struct thread *next = container_of(first, struct thread, queue);
     switch_to(next);
     if (unlikely(next->restart))
         arch_leave_after_work();
     arch_leave(&next->frame);
 }
 
+/* Puts the running thread among the ready ones: first of its priority, so that it goes on
+ * when those above it have run, unless its turn is over. */
+static inline void put_back(struct thread *current, bool turn_over)
+{
+    struct priority_queue *ready = &cpu()->ready;
+
+    if (turn_over)
+        priority_queue_append(ready, &current->queue, current->priority);
+    else
+        priority_queue_prepend(ready, &current->queue, current->priority);
+}
+
 /* Picks the thread to go on with; waits for one if there is none. */
-static inline void choose(void)
+static inline void choose(bool turn_over)
 {
     struct cpu *c = cpu();
     struct thread *current = c->current;
 
     if (current->state == THREAD_READY)
-        list_append(&c->ready, &current->queue);
-    while (unlikely(list_empty(&c->ready)))
+        put_back(current, turn_over);
+    while (unlikely(c->ready.top < 0))
         arch_idle();
-    struct thread *next = container_of(list_take(&c->ready), struct thread, queue);
+    struct list *first = c->ready.first[c->ready.top];
+    struct thread *next = container_of(first, struct thread, queue);
+    priority_queue_remove(&c->ready, first, next->priority);
     if (next != current)
         switch_to(next);
     if (unlikely(current->state == THREAD_ENDED))
@@ -116,11 +139,23 @@ void schedule_leave(void)
         uint32_t work = c->work;
         c->work = 0;
         if (work & WORK_SCHEDULE)
-            choose();
+            choose(work & WORK_TURN_OVER);
         if (unlikely(c->current->restart))
             redo_call(c->current);
     } while (unlikely(c->work & ~WORK_READY));
     c->work = 0;
-    if (!c->slice_armed && !list_empty(&c->ready))
+    if (!c->slice_armed && c->ready.top >= 0)
         arm_slice();
+}
+
+bool schedule_preempt_point(void)
+{
+    arch_take_interrupts();
+    return cpu()->work & WORK_SCHEDULE;
+}
+
+long schedule_again(void)
+{
+    cpu()->current->restart = true;
+    return 0;
 }

@@ -11,12 +11,15 @@
 
 void schedule_init(void);
 
-/* Puts a ready thread that does not run behind the others. */
+/* Puts a ready thread that does not run behind the others of its priority. */
 void schedule_ready(struct thread *thread);
 
-/* Gives the processor to the thread that is ready longest, and leaves the kernel at once;
- * returns if there is none, or other work is left to do first. The running thread's call
- * answers `result`. */
+/* Takes a ready thread that does not run out of the queue. */
+void schedule_unready(struct thread *thread);
+
+/* Gives the processor to the thread of the same priority that is ready longest, and
+ * leaves the kernel at once; returns if there is none, or other work is left to do first.
+ * The running thread's call answers `result`. */
 void schedule_yield(long result);
 
 /* Does everything in cpu()->work, so that cpu()->current is the thread to go on with. */
@@ -24,5 +27,13 @@ void schedule_leave(void);
 
 /* The timer's interrupt. */
 void schedule_tick(void);
+
+/* For the middle of long operations: lets interrupts in for a moment. True: a thread of a
+ * higher priority, or the next one's turn, has come: leave things so that the call can be
+ * done again from its start, and return schedule_again(). */
+[[nodiscard]] bool schedule_preempt_point(void);
+
+/* The running thread's call is done again when the thread next runs. */
+long schedule_again(void);
 
 #endif

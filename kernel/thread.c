@@ -39,6 +39,7 @@ struct thread *thread_create(struct process *process)
     object_init(&thread->object, OBJECT_THREAD);
     thread->state = THREAD_ENDED;
     thread->process = process;
+    thread->priority = cpu()->current->priority;
     object_hold(&process->object);
     list_init(&thread->sibling);
     list_init(&thread->queue);
@@ -66,9 +67,11 @@ void thread_start(struct thread *thread)
     schedule_ready(thread);
 }
 
-/* Takes a thread that waits out of whatever it waits in. */
+/* Takes a thread out of whatever it waits in: the ready queue, too. */
 static void leave_waits(struct thread *thread)
 {
+    if (thread->state == THREAD_READY && thread != cpu()->current)
+        schedule_unready(thread);
     if (thread->timed)
         tree_remove(&deadlines, &thread->deadline_node);
     if (thread->on_futex)

@@ -32,6 +32,7 @@ struct thread {
     struct arch_thread arch;      /* [c] segments and FPU state */
 
     uint8_t state;           /* [k] enum thread_status */
+    uint8_t priority;        /* [k] at which it runs: 0 to PRIORITY_MAX */
     bool restart;            /* [k] do the call in the frame again before going on */
     bool timed;              /* [k] in the queue of deadlines */
     bool on_futex;           /* [k] in the process's tree of futex waiters */

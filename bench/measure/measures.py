@@ -83,8 +83,8 @@ def prompt_comes(console):
 
 
 def guest_lines(console):
-    """The lines without QEMU's own, which may come in at any time: it warns when the guest
-    waits for nothing but a key."""
+    """The lines without QEMU's own, which come at any time: it warns when the guest waits
+    for nothing but a key."""
     return (line for line in lines_of(console) if "warning: icount" not in line)
 
 

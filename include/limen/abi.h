@@ -81,6 +81,11 @@ struct process_info {
     uint32_t ended; /* 0, or an enum process_reason */
 };
 
+/* Priorities of threads: the ready thread of the highest one runs. */
+#define PRIORITY_COUNT 64
+#define PRIORITY_MAX (PRIORITY_COUNT - 1)
+#define PRIORITY_DEFAULT 32 /* of init's first thread; others begin with their maker's */
+
 /* thread_start.flags */
 #define THREAD_FS (1u << 0) /* load %fs with a segment of base fs_base, else null */
 #define THREAD_GS (1u << 1) /* the same for %gs and gs_base */

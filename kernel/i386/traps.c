@@ -2,7 +2,7 @@
 /*
  * Exceptions and interrupts. In user mode an exception is either resolved or the end of
  * its process; in the kernel only copies across the user boundary may fault, and only the
- * idle loop is interrupted: everything else is a bug.
+ * idle loop and preemption points are interrupted: everything else is a bug.
  */
 #include "arch.h"
 #include "assert.h"
@@ -140,4 +140,10 @@ struct SystemCallFrame *trap_leave(void)
 void arch_idle(void)
 {
     __asm__ volatile("sti\n\thlt\n\tcli" : : : "memory");
+}
+
+/* The instruction behind sti still runs with interrupts off. */
+void arch_take_interrupts(void)
+{
+    __asm__ volatile("sti\n\tnop\n\tcli" : : : "memory");
 }
