@@ -19,13 +19,14 @@
 #define STACK_TOP (USER_END - PAGE_SIZE)
 
 static struct resource root_resource = {.port_count = 0x10000, .machine = true};
-static struct memory archive_memory = {.protection = MEMORY_READ};
+static struct memory archive_memory;
 
 /* Maps fresh pages at [start, end), or refuses to boot. */
 static void map_fresh(struct space *space, uint32_t start, uint32_t end,
                       uint32_t protection)
 {
-    if (space_map(space, &start, end - start, protection | MEMORY_FIXED, NULL, 0))
+    if (space_map(space, &start, end - start, protection | MEMORY_FIXED,
+                  MEMORY_PROTECTION, NULL, 0))
         boot_refuse("init's segments overlap, or there is no memory for them");
 }
 
@@ -94,9 +95,9 @@ static void load(struct space *space, const struct archive *archive,
     }
 }
 
-static handle_t give(struct process *process, struct object *object)
+static handle_t give(struct process *process, struct object *object, uint32_t rights)
 {
-    long handle = handle_add(&process->handles, object);
+    long handle = handle_add(&process->handles, object, rights);
 
     assert(handle >= 0);
     return (handle_t){(uint32_t)handle};
@@ -108,7 +109,7 @@ static uint32_t place_info(struct space *space, const struct boot_info *info)
     uint32_t address = 0;
     uint32_t size = (sizeof(*info) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1u);
 
-    if (space_map(space, &address, size, MEMORY_READ, NULL, 0))
+    if (space_map(space, &address, size, MEMORY_READ, MEMORY_READ, NULL, 0))
         boot_refuse("there is no memory for init");
     for (uint32_t done = 0; done < sizeof(*info); done += PAGE_SIZE) {
         phys_t frame = space_page(space, address + done, false);
@@ -148,8 +149,9 @@ void boot_start_init(const struct multiboot *boot, const struct archive *archive
     map_fresh(&process->space, STACK_TOP - STACK_SIZE, STACK_TOP,
               MEMORY_READ | MEMORY_WRITE);
 
-    info.resource = give(process, &root_resource.object);
-    info.archive = give(process, &archive_memory.object);
+    info.resource = give(process, &root_resource.object, RIGHTS_ALL);
+    info.archive = give(process, &archive_memory.object,
+                        RIGHT_DUPLICATE | RIGHT_TRANSFER | RIGHT_READ);
     info.archive_size = archive->size;
     info.pages = process->quota.limit;
     memcpy(info.command, boot->command, sizeof(info.command));

@@ -13,12 +13,14 @@
 #define PORTS 0x10000u
 #define PORTS_PER_PAGE (PAGE_SIZE * 8u)
 
-static struct resource *find_resource(handle_t handle)
+static long resource_look(handle_t handle, uint32_t rights, struct resource **resource)
 {
     struct process *self = cpu()->current->process;
-    struct object *object = handle_find(&self->handles, handle, OBJECT_RESOURCE);
+    struct object *object;
+    long error = handle_look(&self->handles, handle, OBJECT_RESOURCE, rights, &object);
 
-    return object ? container_of(object, struct resource, object) : NULL;
+    *resource = error ? NULL : container_of(object, struct resource, object);
+    return error;
 }
 
 /* Gives the process its bitmap, with every port closed. */
@@ -39,16 +41,17 @@ static long make_bitmap(struct process *process)
 long sys_ports_request(handle_t resource, uint32_t first, uint32_t count)
 {
     struct process *process = cpu()->current->process;
-    struct resource *authority = find_resource(resource);
+    struct resource *authority;
+    long error = resource_look(resource, RIGHT_CONTROL, &authority);
 
-    if (!authority)
-        return -EBADF;
+    if (error)
+        return error;
     if (first >= PORTS || count == 0 || count > PORTS - first)
         return -EINVAL;
     if (first < authority->first_port ||
         first + count > authority->first_port + authority->port_count)
         return -EPERM;
-    long error = make_bitmap(process);
+    error = make_bitmap(process);
     if (error)
         return error;
     /* nothing below fails */
@@ -126,10 +129,11 @@ long sys_system_info(struct user_ptr info)
 
 long sys_machine_stop(handle_t resource, uint32_t action, uint32_t status)
 {
-    struct resource *authority = find_resource(resource);
+    struct resource *authority;
+    long error = resource_look(resource, RIGHT_CONTROL, &authority);
 
-    if (!authority)
-        return -EBADF;
+    if (error)
+        return error;
     if (!authority->machine)
         return -EPERM;
     if (action != MACHINE_POWER_OFF && action != MACHINE_REBOOT)

@@ -8,27 +8,41 @@
 #include "thread.h"
 #include "user_copy.h"
 
-static struct memory *find_memory(handle_t handle)
+static_assert(MEMORY_READ == RIGHT_READ >> 2 && MEMORY_WRITE == RIGHT_WRITE >> 2 &&
+                  MEMORY_EXECUTE == RIGHT_EXECUTE >> 2,
+              "rights to memory, shifted, are a protection");
+
+/* Finds the memory object and the most that a mapping by this handle may be allowed. What
+ * is writable or executable is readable, so without RIGHT_READ that is nothing. */
+static long memory_look(handle_t handle, struct memory **memory, uint32_t *allowed)
 {
     struct process *self = cpu()->current->process;
-    struct object *object = handle_find(&self->handles, handle, OBJECT_MEMORY);
+    struct object *object;
+    long error = handle_look(&self->handles, handle, OBJECT_MEMORY, 0, &object);
 
-    return object ? container_of(object, struct memory, object) : NULL;
+    if (error)
+        return error;
+    uint32_t rights = handle_rights(handle_slot(&self->handles, handle, 0));
+    *memory = container_of(object, struct memory, object);
+    *allowed = rights & RIGHT_READ ? rights >> 2 & MEMORY_PROTECTION : 0;
+    return 0;
 }
 
 long sys_memory_map(handle_t process, struct user_ptr pointer)
 {
-    struct process *target = process_find(process);
+    struct process *target;
     struct memory_map map;
     struct memory *memory = NULL;
+    uint32_t allowed = MEMORY_PROTECTION;
+    long error = process_look(process, RIGHT_WRITE, &target);
 
-    if (!target)
-        return -EBADF;
-    long error = copy_from_user(&map, pointer, sizeof(map));
     if (error)
         return error;
-    if (map.memory.value && !(memory = find_memory(map.memory)))
-        return -EBADF;
+    error = copy_from_user(&map, pointer, sizeof(map));
+    if (error)
+        return error;
+    if (map.memory.value && (error = memory_look(map.memory, &memory, &allowed)))
+        return error;
     if (target->end.reason)
         return -ESRCH;
     /* The answer goes where the question came from; make sure of that before anything is
@@ -36,8 +50,8 @@ long sys_memory_map(handle_t process, struct user_ptr pointer)
     error = copy_to_user(pointer, &map, sizeof(map));
     if (error)
         return error;
-    error =
-        space_map(&target->space, &map.address, map.size, map.flags, memory, map.offset);
+    error = space_map(&target->space, &map.address, map.size, map.flags, allowed, memory,
+                      map.offset);
     if (error)
         return error;
     if (copy_to_user(pointer, &map, sizeof(map)))
@@ -47,20 +61,22 @@ long sys_memory_map(handle_t process, struct user_ptr pointer)
 
 long sys_memory_unmap(handle_t process, uint32_t address, uint32_t size)
 {
-    struct process *target = process_find(process);
+    struct process *target;
+    long error = process_look(process, RIGHT_WRITE, &target);
 
-    if (!target)
-        return -EBADF;
+    if (error)
+        return error;
     return space_unmap(&target->space, address, size);
 }
 
 long sys_memory_protect(handle_t process, uint32_t address, uint32_t size,
                         uint32_t protection)
 {
-    struct process *target = process_find(process);
+    struct process *target;
+    long error = process_look(process, RIGHT_WRITE, &target);
 
-    if (!target)
-        return -EBADF;
+    if (error)
+        return error;
     return space_protect(&target->space, address, size, protection);
 }
 
@@ -93,11 +109,12 @@ static long copy_piece(phys_t frame, uint32_t offset, struct user_ptr user, uint
 static long copy_process(handle_t process, uint32_t address, struct user_ptr user,
                          uint32_t size, bool write)
 {
-    struct process *target = process_find(process);
+    struct process *target;
     uint32_t done = 0;
+    long error = process_look(process, write ? RIGHT_WRITE : RIGHT_READ, &target);
 
-    if (!target)
-        return -EBADF;
+    if (error)
+        return error;
     if (!user_range_ok(user, size))
         return -EFAULT;
     if (size > MEMORY_COPY_MAX)
@@ -111,7 +128,7 @@ static long copy_process(handle_t process, uint32_t address, struct user_ptr use
         if (part > size - done)
             part = size - done;
         frame_hold(frame);
-        long error = copy_piece(frame, offset, user_add(user, done), part, write);
+        error = copy_piece(frame, offset, user_add(user, done), part, write);
         frame_drop(frame);
         if (error)
             return error;

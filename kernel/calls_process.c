@@ -24,18 +24,40 @@ long sys_handle_close(handle_t handle)
     return 0;
 }
 
-long sys_handle_give(handle_t process, handle_t handle)
+/* Puts a copy of the caller's handle, which must have `needed`, into the table. */
+static long copy_handle(struct handle_table *table, handle_t handle, uint32_t needed,
+                        uint32_t rights)
 {
-    struct process *target = process_find(process);
-    struct object *object = handle.value == HANDLE_SELF.value
-                                ? &self()->object
-                                : handle_find(&self()->handles, handle, OBJECT_ANY);
+    const struct handle_slot own = {.object = &self()->object};
+    const struct handle_slot *slot = &own;
 
-    if (!target || !object)
-        return -EBADF;
+    if (handle.value != HANDLE_SELF.value) {
+        struct object *object;
+        long error = handle_look(&self()->handles, handle, OBJECT_ANY, needed, &object);
+        if (error)
+            return error;
+        slot = handle_slot(&self()->handles, handle, needed);
+    }
+    long narrow = handle_narrow(slot, rights);
+    return narrow < 0 ? narrow : handle_add(table, slot->object, (uint32_t)narrow);
+}
+
+long sys_handle_give(handle_t process, handle_t handle, uint32_t rights)
+{
+    struct process *target;
+    long error = process_look(process, RIGHT_WRITE, &target);
+    uint32_t needed = RIGHT_TRANSFER | (target == self() ? RIGHT_DUPLICATE : 0);
+
+    if (error)
+        return error;
     if (target->end.reason)
         return -ESRCH;
-    return handle_add(&target->handles, object);
+    return copy_handle(&target->handles, handle, needed, rights);
+}
+
+long sys_handle_duplicate(handle_t handle, uint32_t rights)
+{
+    return copy_handle(&self()->handles, handle, RIGHT_DUPLICATE, rights);
 }
 
 long sys_process_create(uint32_t pages)
@@ -45,7 +67,7 @@ long sys_process_create(uint32_t pages)
     struct process *process = process_create(self(), pages);
     if (!process)
         return -ENOMEM;
-    long result = handle_add(&self()->handles, &process->object);
+    long result = handle_add(&self()->handles, &process->object, RIGHTS_ALL);
     object_drop(&process->object);
     return result;
 }
@@ -59,10 +81,11 @@ long sys_process_exit(uint32_t status)
 
 long sys_process_kill(handle_t process, uint32_t status)
 {
-    struct process *target = process_find(process);
+    struct process *target;
+    long error = process_look(process, RIGHT_CONTROL, &target);
 
-    if (!target)
-        return -EBADF;
+    if (error)
+        return error;
     process_finish(target,
                    &(struct process_end){.reason = PROCESS_KILLED, .status = status});
     return 0;
@@ -70,14 +93,15 @@ long sys_process_kill(handle_t process, uint32_t status)
 
 long sys_process_wait(handle_t process, struct user_ptr end, struct user_ptr deadline)
 {
-    struct process *target = process_find(process);
+    struct process *target;
     uint64_t until;
+    long error = process_look(process, RIGHT_READ, &target);
 
-    if (!target)
-        return -EBADF;
+    if (error)
+        return error;
     if (target == self())
         return -EINVAL;
-    long error = deadline_read(deadline, &until);
+    error = deadline_read(deadline, &until);
     if (error)
         return error;
     if (target->end.reason)
@@ -94,10 +118,11 @@ long sys_process_wait(handle_t process, struct user_ptr end, struct user_ptr dea
 
 long sys_process_info(handle_t process, struct user_ptr info)
 {
-    struct process *target = process_find(process);
+    struct process *target;
+    long error = process_look(process, RIGHT_READ, &target);
 
-    if (!target)
-        return -EBADF;
+    if (error)
+        return error;
     struct process_info answer = {
         .pages_limit = target->quota.limit,
         .pages_used = target->quota.used,
@@ -111,12 +136,13 @@ long sys_process_info(handle_t process, struct user_ptr info)
 
 long sys_thread_create(handle_t process, struct user_ptr start)
 {
-    struct process *target = process_find(process);
+    struct process *target;
     struct thread_start registers;
+    long error = process_look(process, RIGHT_WRITE, &target);
 
-    if (!target)
-        return -EBADF;
-    long error = copy_from_user(&registers, start, sizeof(registers));
+    if (error)
+        return error;
+    error = copy_from_user(&registers, start, sizeof(registers));
     if (error)
         return error;
     if (registers.flags & ~(THREAD_FS | THREAD_GS))
@@ -126,7 +152,7 @@ long sys_thread_create(handle_t process, struct user_ptr start)
     struct thread *thread = thread_create(target);
     if (!thread)
         return -ENOMEM;
-    long handle = handle_add(&self()->handles, &thread->object);
+    long handle = handle_add(&self()->handles, &thread->object, RIGHTS_ALL);
     if (handle >= 0) {
         arch_thread_init(thread, &registers);
         thread_start(thread);

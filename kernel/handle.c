@@ -10,27 +10,23 @@
 #include "memory.h"
 
 #define SLOT_MASK ((1u << HANDLE_SLOT_BITS) - 1)
+#define GENERATION(value) ((value)&HANDLE_GENERATION_MAX)
 #define DIRECTORY_ENTRIES (PAGE_SIZE / sizeof(struct handle_slot *))
 
 static_assert(sizeof(struct handle_slot) <= 8 || sizeof(void *) > 4, "two words");
-static_assert(HANDLE_NO_SLOT > SLOT_MASK, "no slot is none of the slots");
+static_assert(HANDLE_GENERATION_MAX < 1u << HANDLE_TAG_NEXT, "a 0 is above it");
+static_assert(RIGHTS_ALL << HANDLE_TAG_RIGHTS < HANDLE_FREE, "the rights have room");
 
-static struct handle_slot *slot_at(struct handle_table *table, uint32_t index)
+/* Makes the slot's tag that of a free slot, the last one. */
+static void append_free(struct handle_table *table, uint32_t index, uint32_t generation)
 {
-    if (index < table->first_count)
-        return &table->first[index];
-    index -= table->first_count;
-    return &table
-                ->directory[index / HANDLE_SLOTS_PER_PAGE][index % HANDLE_SLOTS_PER_PAGE];
-}
-
-static void append_free(struct handle_table *table, uint32_t index)
-{
-    slot_at(table, index)->next = HANDLE_NO_SLOT;
+    handle_slot_at(table, index)->tag =
+        HANDLE_FREE | HANDLE_NO_SLOT << HANDLE_TAG_NEXT | generation;
     if (table->free_head == HANDLE_NO_SLOT)
         table->free_head = index;
-    else
-        slot_at(table, table->free_tail)->next = index;
+    else /* in place of HANDLE_NO_SLOT, all ones */
+        handle_slot_at(table, table->free_tail)->tag &=
+            ~((SLOT_MASK & ~index) << HANDLE_TAG_NEXT);
     table->free_tail = index;
 }
 
@@ -40,8 +36,8 @@ static void add_slots(struct handle_table *table, uint32_t count)
 
     table->count += count;
     for (uint32_t i = first; i < table->count; i++) {
-        *slot_at(table, i) = (struct handle_slot){.generation = 1};
-        append_free(table, i);
+        handle_slot_at(table, i)->object = NULL;
+        append_free(table, i, 1);
     }
 }
 
@@ -84,53 +80,53 @@ static bool grow(struct handle_table *table)
     return true;
 }
 
-long handle_add(struct handle_table *table, struct object *object)
+long handle_add(struct handle_table *table, struct object *object, uint32_t rights)
 {
     if (table->free_head == HANDLE_NO_SLOT && !grow(table))
         return -ENOMEM;
     uint32_t index = table->free_head;
-    struct handle_slot *slot = slot_at(table, index);
+    struct handle_slot *slot = handle_slot_at(table, index);
+    uint32_t generation = GENERATION(slot->tag);
 
-    table->free_head = slot->next;
-    slot->object = object;
+    table->free_head = slot->tag >> HANDLE_TAG_NEXT & SLOT_MASK;
+    *slot = (struct handle_slot){
+        .object = object,
+        .tag = (RIGHTS_ALL & ~rights) << HANDLE_TAG_RIGHTS | generation,
+    };
     object_hold(object);
     table->used++;
-    return (long)((uint32_t)slot->generation << HANDLE_SLOT_BITS | index);
+    return (long)(generation << HANDLE_SLOT_BITS | index);
 }
 
-static struct handle_slot *find_slot(struct handle_table *table, handle_t handle)
+long handle_look(struct handle_table *table, handle_t handle, enum object_type type,
+                 uint32_t rights, struct object **object)
 {
-    uint32_t index = handle.value & SLOT_MASK;
-
-    if (index >= table->count)
-        return NULL;
-    struct handle_slot *slot = slot_at(table, index);
-    if (!slot->object || slot->generation != handle.value >> HANDLE_SLOT_BITS)
-        return NULL;
-    return slot;
+    *object = handle_find(table, handle, type, rights);
+    if (likely(*object))
+        return 0;
+    return handle_find(table, handle, type, 0) ? -EPERM : -EBADF;
 }
 
-struct object *handle_find(struct handle_table *table, handle_t handle,
-                           enum object_type type)
+long handle_narrow(const struct handle_slot *slot, uint32_t rights)
 {
-    struct handle_slot *slot = find_slot(table, handle);
-
-    if (!slot || (type != OBJECT_ANY && slot->object->type != type))
-        return NULL;
-    return slot->object;
+    if (rights == RIGHTS_SAME)
+        return (long)handle_rights(slot);
+    if (rights & ~RIGHTS_ALL)
+        return -EINVAL;
+    return rights & ~handle_rights(slot) ? -EPERM : (long)rights;
 }
 
 struct object *handle_take(struct handle_table *table, handle_t handle)
 {
-    struct handle_slot *slot = find_slot(table, handle);
+    struct handle_slot *slot = handle_slot(table, handle, 0);
 
     if (!slot)
         return NULL;
     struct object *object = slot->object;
+    uint32_t generation = GENERATION(slot->tag);
     slot->object = NULL;
-    slot->generation =
-        slot->generation == HANDLE_GENERATION_MAX ? 1 : slot->generation + 1;
-    append_free(table, handle.value & SLOT_MASK);
+    append_free(table, handle.value & SLOT_MASK,
+                generation == HANDLE_GENERATION_MAX ? 1 : generation + 1);
     table->used--;
     return object;
 }
@@ -141,9 +137,9 @@ void handle_table_destroy(struct handle_table *table)
     struct handle_slot **directory = table->directory;
 
     for (uint32_t i = 0; i < count; i++) {
-        struct handle_slot *slot = slot_at(table, i);
+        struct handle_slot *slot = handle_slot_at(table, i);
         struct object *object = slot->object;
-        slot->object = NULL;
+        *slot = (struct handle_slot){.tag = HANDLE_FREE};
         if (object)
             object_drop(object);
     }

@@ -5,13 +5,17 @@
  * error. Freed slots are used again in the order in which they were freed, so that a
  * generation comes back late.
  *
+ * A slot also holds the rights of its handle: rather those that it lacks, so that one
+ * comparison tells whether the slot is in use, has this generation, and has all rights
+ * that are asked for (handle_slot_fits).
+ *
  * The first slots stand in the process's own page; the others in pages that a directory
  * page names, both taken at the process's cost when needed.
  */
 #ifndef KERNEL_HANDLE_H
 #define KERNEL_HANDLE_H
 
-#include <limen/types.h>
+#include <limen/abi.h>
 
 #include "object.h"
 #include "quota.h"
@@ -21,12 +25,23 @@
 
 struct handle_slot {
     struct object *object; /* held, or NULL: free */
-    uint32_t generation : 13;
-    uint32_t next : 19; /* free: the next free slot, or HANDLE_NO_SLOT */
+    uint32_t tag;          /* HANDLE_FREE, or not; the rest is below */
 };
 
-#define HANDLE_NO_SLOT 0x7ffffu
+/*
+ * A tag, from bit 0 on. In use: generation (13 bits), 0, rights that the handle lacks (17
+ * bits), 0. Free: the generation to come (13 bits), the next free slot (18 bits), 1.
+ */
+#define HANDLE_TAG_RIGHTS 14
+#define HANDLE_TAG_NEXT 13
+#define HANDLE_FREE (1u << 31)
+#define HANDLE_NO_SLOT ((1u << HANDLE_SLOT_BITS) - 1) /* as the next free slot */
 #define HANDLE_SLOTS_PER_PAGE (4096 / sizeof(struct handle_slot))
+
+/* The bits in which a tag and (handle >> HANDLE_SLOT_BITS) must agree for the handle to
+ * be good and to have those rights. */
+#define HANDLE_TAG_MASK(rights) \
+    (HANDLE_FREE | (rights) << HANDLE_TAG_RIGHTS | ((1u << HANDLE_TAG_RIGHTS) - 1))
 
 struct handle_table {
     struct handle_slot *first;      /* [I] borrowed: in the process's own page */
@@ -45,11 +60,64 @@ void handle_table_init(struct handle_table *table, struct quota *quota,
 void handle_table_destroy(struct handle_table *table);
 
 /* Adds a handle to the object, which it holds; the handle's value, or -ENOMEM. */
-[[nodiscard]] long handle_add(struct handle_table *table, struct object *object);
+[[nodiscard]] long handle_add(struct handle_table *table, struct object *object,
+                              uint32_t rights);
 
-/* The object, borrowed, or NULL: no such handle, or an object of another type. */
-struct object *handle_find(struct handle_table *table, handle_t handle,
-                           enum object_type type);
+static inline struct handle_slot *handle_slot_at(struct handle_table *table,
+                                                 uint32_t index)
+{
+    if (likely(index < table->first_count))
+        return &table->first[index];
+    index -= table->first_count;
+    return &table
+                ->directory[index / HANDLE_SLOTS_PER_PAGE][index % HANDLE_SLOTS_PER_PAGE];
+}
+
+static inline bool handle_slot_fits(const struct handle_slot *slot, handle_t handle,
+                                    uint32_t rights)
+{
+    return ((slot->tag ^ handle.value >> HANDLE_SLOT_BITS) & HANDLE_TAG_MASK(rights)) ==
+           0;
+}
+
+/* The slot of a good handle that has all those rights, or NULL. */
+static inline struct handle_slot *handle_slot(struct handle_table *table, handle_t handle,
+                                              uint32_t rights)
+{
+    uint32_t index = handle.value & ((1u << HANDLE_SLOT_BITS) - 1);
+
+    if (unlikely(index >= table->count))
+        return NULL;
+    struct handle_slot *slot = handle_slot_at(table, index);
+    return likely(handle_slot_fits(slot, handle, rights)) ? slot : NULL;
+}
+
+/* The rights of a handle in use. */
+static inline uint32_t handle_rights(const struct handle_slot *slot)
+{
+    return ~(slot->tag >> HANDLE_TAG_RIGHTS) & RIGHTS_ALL;
+}
+
+/* The object, borrowed, or NULL: handle_look tells why. */
+static inline struct object *handle_find(struct handle_table *table, handle_t handle,
+                                         enum object_type type, uint32_t rights)
+{
+    struct handle_slot *slot = handle_slot(table, handle, rights);
+
+    if (!slot || (type != OBJECT_ANY && slot->object->type != type))
+        return NULL;
+    return slot->object;
+}
+
+/* Finds the object, borrowed. -EBADF: no such handle, or an object of another type.
+ * -EPERM: it lacks a right. */
+[[nodiscard]] long handle_look(struct handle_table *table, handle_t handle,
+                               enum object_type type, uint32_t rights,
+                               struct object **object);
+
+/* What a copy of the handle in `slot` may do that was asked for with `rights`, or
+ * RIGHTS_SAME. -EPERM: more than the handle. -EINVAL: unknown rights. */
+[[nodiscard]] long handle_narrow(const struct handle_slot *slot, uint32_t rights);
 
 /* Takes the handle out of the table and gives its hold on the object to the caller, or
  * NULL. */

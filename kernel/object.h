@@ -42,9 +42,8 @@ static inline void object_drop(struct object *object)
 /* A range of physical memory that may be mapped. */
 struct memory {
     struct object object;
-    phys_t base;         /* [I] page-aligned */
-    uint32_t size;       /* [I] bytes, whole pages */
-    uint32_t protection; /* [I] the most that a mapping of it may allow */
+    phys_t base;   /* [I] page-aligned */
+    uint32_t size; /* [I] bytes, whole pages */
 };
 
 /* Authority over hardware. */

@@ -166,12 +166,14 @@ void process_reap(void)
     }
 }
 
-struct process *process_find(handle_t handle)
+long process_look(handle_t handle, uint32_t rights, struct process **process)
 {
     struct process *self = cpu()->current->process;
+    struct object *object = &self->object;
+    long error = 0;
 
-    if (handle.value == HANDLE_SELF.value)
-        return self;
-    struct object *object = handle_find(&self->handles, handle, OBJECT_PROCESS);
-    return object ? container_of(object, struct process, object) : NULL;
+    if (handle.value != HANDLE_SELF.value)
+        error = handle_look(&self->handles, handle, OBJECT_PROCESS, rights, &object);
+    *process = error ? NULL : container_of(object, struct process, object);
+    return error;
 }

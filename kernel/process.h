@@ -47,8 +47,9 @@ void process_reap(void);
 
 uint32_t process_count(void);
 
-/* The process behind a handle of the running thread's process, HANDLE_SELF included;
- * borrowed, or NULL. */
-struct process *process_find(handle_t handle);
+/* Finds the process, borrowed, behind a handle of the running thread's process with those
+ * rights; HANDLE_SELF has all. -EBADF, -EPERM. */
+[[nodiscard]] long process_look(handle_t handle, uint32_t rights,
+                                struct process **process);
 
 #endif

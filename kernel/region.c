@@ -90,7 +90,7 @@ struct region *region_ending(const struct region_map *map, uint32_t address)
 bool region_continues(const struct region *region, const struct region *next)
 {
     return region->end == next->start && region->protection == next->protection &&
-           region->memory == next->memory &&
+           region->allowed == next->allowed && region->memory == next->memory &&
            (!region->memory ||
             next->offset - region->offset == next->start - region->start);
 }

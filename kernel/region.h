@@ -18,6 +18,7 @@ struct region {
     struct tree_node node;
     uint32_t start, end;      /* [start, end), whole pages */
     uint32_t protection;      /* MEMORY_READ, … */
+    uint32_t allowed;         /* the most that the protection may become */
     struct memory *memory;    /* held, or NULL: zero-filled pages of the process */
     uint32_t offset;          /* of start, in memory */
     uint32_t lowest, highest; /* of the subtree: first start, last end */

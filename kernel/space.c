@@ -156,27 +156,26 @@ static long choose_address(struct space *space, uint32_t *address, uint32_t size
     return found ? 0 : -ENOMEM;
 }
 
-static long check_memory(const struct memory *memory, uint32_t size, uint32_t protection,
-                         uint32_t offset)
+static long check_memory(const struct memory *memory, uint32_t size, uint32_t offset)
 {
     if (!memory)
         return offset == 0 ? 0 : -EINVAL;
-    if (protection & ~memory->protection)
-        return -EPERM;
     if (offset % PAGE_SIZE || offset > memory->size || size > memory->size - offset)
         return -EINVAL;
     return 0;
 }
 
 long space_map(struct space *space, uint32_t *address, uint32_t size, uint32_t flags,
-               struct memory *memory, uint32_t offset)
+               uint32_t allowed, struct memory *memory, uint32_t offset)
 {
     uint32_t protection = flags & MEMORY_PROTECTION;
     long error;
 
     if (flags & ~(MEMORY_PROTECTION | MEMORY_FIXED | MEMORY_REPLACE))
         return -EINVAL;
-    if ((error = check_memory(memory, size, protection, offset)) ||
+    if (protection & ~allowed)
+        return -EPERM;
+    if ((error = check_memory(memory, size, offset)) ||
         (error = choose_address(space, address, size, flags)))
         return error;
 
@@ -197,6 +196,7 @@ long space_map(struct space *space, uint32_t *address, uint32_t size, uint32_t f
         .start = start,
         .end = end,
         .protection = protection,
+        .allowed = allowed,
         .memory = memory,
         .offset = offset,
     };
@@ -216,7 +216,7 @@ static long check_protect(struct space *space, uint32_t start, uint32_t end,
         struct region *region = region_find(&space->regions, address);
         if (!region)
             return -EFAULT;
-        if (region->memory && protection & ~region->memory->protection)
+        if (protection & ~region->allowed)
             return -EPERM;
         address = region->end;
     }

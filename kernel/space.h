@@ -26,9 +26,11 @@ enum fault_result {
 void space_destroy(struct space *space);
 
 /* The system calls on memory, arguments checked here; results as in syscalls.def.
- * *address is where memory is wanted and then where it is. */
+ * *address is where memory is wanted and then where it is; `allowed` the most that the
+ * mapping's protection may ever be. */
 [[nodiscard]] long space_map(struct space *space, uint32_t *address, uint32_t size,
-                             uint32_t flags, struct memory *memory, uint32_t offset);
+                             uint32_t flags, uint32_t allowed, struct memory *memory,
+                             uint32_t offset);
 [[nodiscard]] long space_unmap(struct space *space, uint32_t address, uint32_t size);
 [[nodiscard]] long space_protect(struct space *space, uint32_t address, uint32_t size,
                                  uint32_t protection);

@@ -32,11 +32,20 @@ static inline uint32_t word(const struct SystemCallFrame *frame, int n)
 #include <limen/syscalls.def>
 #undef SYSCALL
 
-static handler *const table[] = {
+static FAST_CALL long no_such_call(uint32_t number, struct SystemCallFrame *frame)
+{
+    return -ENOSYS;
+}
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
+static handler *const table[SYSCALL_BOUND_FIRST] = {
+    [0 ... SYSCALL_BOUND_FIRST - 1] = no_such_call,
 #define SYSCALL(nr, name, params, words, args) [nr] = call_##name,
 #include <limen/syscalls.def>
 #undef SYSCALL
 };
+#pragma GCC diagnostic pop
 
 FAST_CALL long system_call(uint32_t number, struct SystemCallFrame *frame)
 {

@@ -52,6 +52,30 @@ struct thread_state {
     uint32_t cs, ss, ds, es, fs, gs;
 };
 
+/* --- Rights --- */
+
+/*
+ * What may be done by a handle with its object. A copy of a handle has the same rights or
+ * fewer; what a call makes comes with all of them.
+ *
+ * READ: a process's info, end, memory; a thread's info, registers; memory: read, map
+ * readable; a resource: log_read. WRITE: a process's memory, handles, new threads; a
+ * thread's registers; memory: write, map writable; a resource: log_write. CONTROL: kill
+ * a process, its fault endpoint and priority; suspend and resume a thread, its priority;
+ * resize memory; derive from a resource and use it; acknowledge an interrupt.
+ */
+#define RIGHT_DUPLICATE (1u << 0) /* may be copied within its process */
+#define RIGHT_TRANSFER (1u << 1)  /* may be given to another process */
+#define RIGHT_READ (1u << 2)
+#define RIGHT_WRITE (1u << 3)
+#define RIGHT_EXECUTE (1u << 4) /* memory: map executable */
+#define RIGHT_CONTROL (1u << 5)
+#define RIGHT_SEND (1u << 6)    /* endpoint: call and send */
+#define RIGHT_RECEIVE (1u << 7) /* port: receive */
+#define RIGHT_MINT (1u << 8)    /* port: make endpoints */
+#define RIGHTS_ALL 0x1ffu
+#define RIGHTS_SAME 0x80000000u /* where rights are asked for: those of the handle */
+
 /* --- Processes and threads --- */
 
 #define PROCESS_MIN_PAGES 4 /* page directory, handle table and the process itself */
@@ -163,7 +187,7 @@ struct system_info {
 #define BOOT_COMMAND_MAX 1024
 struct boot_info {
     handle_t resource;     /* all I/O ports, the machine */
-    handle_t archive;      /* the boot archive, a read-only memory object */
+    handle_t archive;      /* the boot archive, a memory object to read */
     uint32_t archive_size; /* bytes */
     uint32_t entry;        /* init's ELF entry point */
     uint32_t phdr;         /* address of its program headers, their size, their number */

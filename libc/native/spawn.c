@@ -120,30 +120,38 @@ static int map_stack(struct limen_child *child, uint32_t size)
 
 /* Puts a handle into the child and its value there into the vector; 0 or a negative
  * error. */
-static int give(struct spawn_stack *stack, const struct limen_child *child, uint32_t key,
-                handle_t handle)
+static int give(struct spawn_stack *stack, const struct limen_child *child,
+                struct limen_gift gift)
 {
-    long value = limen_handle_give(child->process, handle);
+    long value = limen_handle_give(child->process, gift.handle, gift.rights);
     if (value < 0)
         return (int)value;
-    spawn_stack_aux(stack, key, (uint32_t)value);
+    spawn_stack_aux(stack, gift.key, (uint32_t)value);
     return 0;
+}
+
+/* Gives what this process has by that key itself, if it has it. */
+static int pass_on(struct spawn_stack *stack, const struct limen_child *child,
+                   uint32_t key)
+{
+    handle_t handle = {getauxval(key)};
+    if (!handle.value)
+        return 0;
+    return give(stack, child, (struct limen_gift){key, handle, RIGHTS_SAME});
 }
 
 static int give_handles(struct spawn_stack *stack, const struct limen_child *child,
                         const struct limen_spawn *how)
 {
-    handle_t archive = {getauxval(AT_LIMEN_ARCHIVE)};
-    handle_t resource = {getauxval(AT_LIMEN_RESOURCE)};
     int error = how->gift_count > SPAWN_GIFTS_MAX ? -E2BIG : 0;
-    if (error == 0 && archive.value && !(how->flags & SPAWN_NO_ARCHIVE)) {
-        error = give(stack, child, AT_LIMEN_ARCHIVE, archive);
+    if (error == 0 && !(how->flags & SPAWN_NO_ARCHIVE)) {
+        error = pass_on(stack, child, AT_LIMEN_ARCHIVE);
         spawn_stack_aux(stack, AT_LIMEN_ARCHIVE_SIZE, getauxval(AT_LIMEN_ARCHIVE_SIZE));
     }
-    if (error == 0 && resource.value && (how->flags & SPAWN_RESOURCE))
-        error = give(stack, child, AT_LIMEN_RESOURCE, resource);
+    if (error == 0 && (how->flags & SPAWN_RESOURCE))
+        error = pass_on(stack, child, AT_LIMEN_RESOURCE);
     for (uint32_t i = 0; error == 0 && i < how->gift_count; i++)
-        error = give(stack, child, how->gifts[i].key, how->gifts[i].handle);
+        error = give(stack, child, how->gifts[i]);
     spawn_stack_aux(stack, AT_LIMEN_STDIO, how->stdio);
     return error;
 }

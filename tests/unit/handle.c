@@ -63,7 +63,7 @@ static int end(void **state)
 
 static handle_t add(struct object *object)
 {
-    long value = handle_add(&table, object);
+    long value = handle_add(&table, object, RIGHTS_ALL);
 
     assert_true(value >= 65536);
     assert_true(value <= INT32_MAX);
@@ -75,10 +75,10 @@ static void a_handle_names_its_object(void **state)
     handle_t process = add(&objects[0]);
     handle_t thread = add(&objects[1]);
 
-    assert_ptr_equal(handle_find(&table, process, OBJECT_PROCESS), &objects[0]);
-    assert_ptr_equal(handle_find(&table, process, OBJECT_ANY), &objects[0]);
-    assert_null(handle_find(&table, process, OBJECT_THREAD));
-    assert_ptr_equal(handle_find(&table, thread, OBJECT_THREAD), &objects[1]);
+    assert_ptr_equal(handle_find(&table, process, OBJECT_PROCESS, 0), &objects[0]);
+    assert_ptr_equal(handle_find(&table, process, OBJECT_ANY, 0), &objects[0]);
+    assert_null(handle_find(&table, process, OBJECT_THREAD, 0));
+    assert_ptr_equal(handle_find(&table, thread, OBJECT_THREAD, 0), &objects[1]);
     assert_int_equal(objects[0].refs, 2);
 }
 
@@ -86,12 +86,20 @@ static void what_was_never_given_names_nothing(void **state)
 {
     handle_t handle = add(&objects[0]);
     const uint32_t never[] = {
-        0, 1, 65535, 0x7fffffff, 0x80000000, 0xffffffff, handle.value ^ 0x80000000,
-        handle.value + 1, handle.value + (1u << HANDLE_SLOT_BITS), handle.value - 1,
+        0,
+        1,
+        65535,
+        0x7fffffff,
+        0x80000000,
+        0xffffffff,
+        handle.value ^ 0x80000000,
+        handle.value + 1,
+        handle.value + (1u << HANDLE_SLOT_BITS),
+        handle.value - 1,
     };
 
     for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
-        assert_null(handle_find(&table, (handle_t){never[i]}, OBJECT_ANY));
+        assert_null(handle_find(&table, (handle_t){never[i]}, OBJECT_ANY, 0));
         assert_null(handle_take(&table, (handle_t){never[i]}));
     }
 }
@@ -102,8 +110,103 @@ static void a_closed_handle_is_stale(void **state)
 
     assert_ptr_equal(handle_take(&table, handle), &objects[0]);
     object_drop(&objects[0]);
-    assert_null(handle_find(&table, handle, OBJECT_ANY));
+    assert_null(handle_find(&table, handle, OBJECT_ANY, 0));
     assert_null(handle_take(&table, handle));
+}
+
+static handle_t add_with(struct object *object, uint32_t rights)
+{
+    long value = handle_add(&table, object, rights);
+
+    assert_true(value >= 65536);
+    return (handle_t){(uint32_t)value};
+}
+
+/* Every set of rights against every set asked for. */
+static void a_handle_has_its_rights_and_no_others(void **state)
+{
+    for (uint32_t has = 0; has <= RIGHTS_ALL; has++) {
+        handle_t handle = add_with(&objects[0], has);
+        assert_int_equal(handle_rights(handle_slot(&table, handle, 0)), has);
+        for (uint32_t asked = 0; asked <= RIGHTS_ALL; asked++) {
+            struct object *found;
+            bool right = !(asked & ~has);
+            long result = handle_look(&table, handle, OBJECT_PROCESS, asked, &found);
+            assert_int_equal(result, right ? 0 : -EPERM);
+            assert_ptr_equal(found, right ? &objects[0] : NULL);
+            assert_int_equal(handle_look(&table, handle, OBJECT_THREAD, asked, &found),
+                             -EBADF);
+        }
+        object_drop(handle_take(&table, handle));
+    }
+}
+
+/* Each slot's rights are its own, also after its neighbours have been freed and used. */
+static void rights_stay_with_their_handle(void **state)
+{
+    enum {
+        COUNT = 2000
+    };
+    static handle_t handles[COUNT];
+
+    for (uint32_t i = 0; i < COUNT; i++)
+        handles[i] = add_with(&objects[0], i & RIGHTS_ALL);
+    for (uint32_t i = 0; i < COUNT; i += 2)
+        object_drop(handle_take(&table, handles[i]));
+    for (uint32_t i = 0; i < COUNT; i += 2)
+        handles[i] = add_with(&objects[1], ~i & RIGHTS_ALL);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        uint32_t has = i % 2 ? i & RIGHTS_ALL : ~i & RIGHTS_ALL;
+        assert_int_equal(handle_rights(handle_slot(&table, handles[i], 0)), has);
+        for (uint32_t bit = 1; bit <= RIGHTS_ALL; bit <<= 1)
+            assert_int_equal(handle_slot(&table, handles[i], bit) != NULL,
+                             (has & bit) != 0);
+    }
+}
+
+static void a_free_slot_fits_nothing(void **state)
+{
+    handle_t handle = add_with(&objects[0], 0);
+    struct object *found;
+    uint32_t slot = handle.value & ((1u << HANDLE_SLOT_BITS) - 1);
+
+    object_drop(handle_take(&table, handle));
+    for (uint32_t generation = 0; generation < 1u << 14; generation++) {
+        handle_t forged = {generation << HANDLE_SLOT_BITS | slot};
+        assert_null(handle_slot(&table, forged, 0));
+        assert_int_equal(handle_look(&table, forged, OBJECT_ANY, RIGHTS_ALL, &found),
+                         -EBADF);
+    }
+}
+
+/* One generation of a slot is good; of 16,384 values no other is. */
+static void only_one_generation_fits(void **state)
+{
+    handle_t handle = add_with(&objects[0], RIGHTS_ALL);
+    uint32_t slot = handle.value & ((1u << HANDLE_SLOT_BITS) - 1);
+
+    for (uint32_t generation = 0; generation < 1u << 14; generation++) {
+        handle_t forged = {generation << HANDLE_SLOT_BITS | slot};
+        assert_int_equal(handle_slot(&table, forged, RIGHTS_ALL) != NULL,
+                         forged.value == handle.value);
+    }
+}
+
+static void rights_only_shrink(void **state)
+{
+    for (uint32_t has = 0; has <= RIGHTS_ALL; has++) {
+        handle_t handle = add_with(&objects[0], has);
+        struct handle_slot *slot = handle_slot(&table, handle, 0);
+        for (uint32_t asked = 0; asked <= RIGHTS_ALL; asked++)
+            assert_int_equal(handle_narrow(slot, asked),
+                             asked & ~has ? -EPERM : (long)asked);
+        for (uint32_t bit = RIGHTS_ALL + 1; bit; bit <<= 1)
+            assert_int_equal(handle_narrow(slot, bit | has),
+                             (bit | has) == RIGHTS_SAME ? (long)has : -EINVAL);
+        assert_int_equal(handle_narrow(slot, RIGHTS_SAME), has);
+        assert_int_equal(handle_narrow(slot, 0xffffffff), -EINVAL);
+        object_drop(handle_take(&table, handle));
+    }
 }
 
 /* A slot's generations come round after 8191 uses, and each use must wait for all other
@@ -125,7 +228,7 @@ static void the_table_grows_until_the_quota_ends(void **state)
     uint32_t count = 0;
     long value;
 
-    while ((value = handle_add(&table, &objects[0])) >= 0)
+    while ((value = handle_add(&table, &objects[0], RIGHTS_ALL)) >= 0)
         count++;
     assert_int_equal(value, -ENOMEM);
     assert_int_equal(quota.used, FRAMES);
@@ -139,8 +242,8 @@ static void a_quota_of_one_frame_leaves_nothing_half_made(void **state)
     quota.limit = 1;
     for (int i = 0; i < FIRST_SLOTS; i++)
         add(&objects[0]);
-    assert_int_equal(handle_add(&table, &objects[0]), -ENOMEM);
-    assert_int_equal(handle_add(&table, &objects[0]), -ENOMEM);
+    assert_int_equal(handle_add(&table, &objects[0], RIGHTS_ALL), -ENOMEM);
+    assert_int_equal(handle_add(&table, &objects[0], RIGHTS_ALL), -ENOMEM);
     quota.limit = 2;
     add(&objects[0]);
 }
@@ -151,14 +254,14 @@ static void a_destroyed_table_takes_nothing(void **state)
 
     quota.limit = 0;
     handle_table_destroy(&table);
-    assert_null(handle_find(&table, handle, OBJECT_ANY));
-    assert_int_equal(handle_add(&table, &objects[0]), -ENOMEM);
+    assert_null(handle_find(&table, handle, OBJECT_ANY, 0));
+    assert_int_equal(handle_add(&table, &objects[0], RIGHTS_ALL), -ENOMEM);
 }
 
 static void random_open(struct entry *entry)
 {
     struct object *object = &objects[random_below(OBJECTS)];
-    long value = handle_add(&table, object);
+    long value = handle_add(&table, object, RIGHTS_ALL);
 
     if (value < 0)
         return;
@@ -193,10 +296,10 @@ static void random_use_agrees_with_a_model(void **state)
         }
         assert_int_equal(table.used, used);
         index = random_below(HELD);
-        assert_ptr_equal(handle_find(&table, entries[index].handle, OBJECT_ANY),
+        assert_ptr_equal(handle_find(&table, entries[index].handle, OBJECT_ANY, 0),
                          entries[index].object);
         if (round < HANDLE_GENERATION_MAX)
-            assert_null(handle_find(&table, stale[index], OBJECT_ANY));
+            assert_null(handle_find(&table, stale[index], OBJECT_ANY, 0));
     }
 }
 
@@ -207,6 +310,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_never_given_names_nothing, begin, end),
         cmocka_unit_test_setup_teardown(a_closed_handle_is_stale, begin, end),
         cmocka_unit_test_setup_teardown(values_come_back_late, begin, end),
+        cmocka_unit_test_setup_teardown(a_handle_has_its_rights_and_no_others, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(rights_stay_with_their_handle, begin, end),
+        cmocka_unit_test_setup_teardown(a_free_slot_fits_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(only_one_generation_fits, begin, end),
+        cmocka_unit_test_setup_teardown(rights_only_shrink, begin, end),
         cmocka_unit_test_setup_teardown(the_table_grows_until_the_quota_ends, begin, end),
         cmocka_unit_test_setup_teardown(a_quota_of_one_frame_leaves_nothing_half_made,
                                         begin, end),

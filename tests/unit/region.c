@@ -219,6 +219,9 @@ static void only_alike_neighbours_continue(void **state)
     b.protection |= MEMORY_WRITE;
     assert_false(region_continues(&a, &b));
     b.protection = a.protection;
+    b.allowed = MEMORY_READ;
+    assert_false(region_continues(&a, &b));
+    b.allowed = a.allowed;
     b.memory = memory;
     assert_false(region_continues(&a, &b));
     a.memory = memory;

@@ -13,14 +13,14 @@
 #include "object.h"
 #include "unit.h"
 
-#define START 0x40000000u       /* of the window in which everything happens */
+#define START 0x40000000u /* of the window in which everything happens */
 #define PAGES 128u
 #define END (START + PAGES * PAGE_SIZE)
-#define TABLE_PAGES 16u         /* what a fake page table maps */
+#define TABLE_PAGES 16u /* what a fake page table maps */
 #define TABLES (PAGES / TABLE_PAGES)
 #define FRAMES 512u
 #define ROUNDS 40000
-#define DEVICE 0x10000000u      /* a memory object's physical address */
+#define DEVICE 0x10000000u /* a memory object's physical address */
 #define DEVICE_PAGES 24u
 
 static struct quota quota;
@@ -32,8 +32,8 @@ static struct page {
     bool mapped;
     uint32_t protection;
     bool is_device;
-    uint32_t offset;            /* is_device */
-    uint32_t mark;              /* 0: never written */
+    uint32_t offset; /* is_device */
+    uint32_t mark;   /* 0: never written */
 } pages[PAGES];
 
 /* --- Fake page tables --- */
@@ -145,7 +145,6 @@ static int begin(void **state)
         .object = {.type = OBJECT_MEMORY, .refs = 1},
         .base = PHYS(DEVICE),
         .size = DEVICE_PAGES * PAGE_SIZE,
-        .protection = MEMORY_READ,
     };
     quota_init(&quota, FRAMES);
     return (int)space_init(&space, &quota);
@@ -257,6 +256,7 @@ static void random_map(uint32_t first, uint32_t count)
     uint32_t address = START + first * PAGE_SIZE;
     uint32_t flags = protection | MEMORY_FIXED | replace;
     long result = space_map(&space, &address, count * PAGE_SIZE, flags,
+                            is_device ? MEMORY_READ : MEMORY_PROTECTION,
                             is_device ? &device : NULL, offset);
 
     if (is_device && offset / PAGE_SIZE + count > DEVICE_PAGES) {
@@ -389,7 +389,9 @@ static void calls_that_find_no_memory_change_nothing(void **state)
 
 static uint32_t map_pages(uint32_t address, uint32_t count, uint32_t flags)
 {
-    assert_int_equal(space_map(&space, &address, count * PAGE_SIZE, flags, NULL, 0), 0);
+    assert_int_equal(
+        space_map(&space, &address, count * PAGE_SIZE, flags, MEMORY_PROTECTION, NULL, 0),
+        0);
     return address;
 }
 
@@ -426,7 +428,8 @@ static void bad_arguments_are_refused(void **state)
 
     for (size_t i = 0; i < array_count(rows); i++) {
         uint32_t address = rows[i].address;
-        long result = space_map(&space, &address, rows[i].size, rows[i].flags, NULL, 0);
+        long result = space_map(&space, &address, rows[i].size, rows[i].flags,
+                                MEMORY_PROTECTION, NULL, 0);
         if (result != -EINVAL)
             fail_msg("row %zu: %ld", i, result);
         if (rows[i].flags & MEMORY_FIXED)
@@ -453,12 +456,13 @@ static void a_memory_object_gives_no_more_than_it_allows(void **state)
     };
 
     for (size_t i = 0; i < array_count(rows); i++)
-        assert_int_equal(space_map(&space, &address, rows[i].size, rows[i].flags, &device,
-                                   rows[i].offset),
+        assert_int_equal(space_map(&space, &address, rows[i].size, rows[i].flags,
+                                   MEMORY_READ, &device, rows[i].offset),
                          rows[i].result);
     assert_int_equal(device.object.refs, 1);
     /* Fresh pages have no offset. */
-    assert_int_equal(space_map(&space, &address, PAGE_SIZE, MEMORY_READ, NULL, PAGE_SIZE),
+    assert_int_equal(space_map(&space, &address, PAGE_SIZE, MEMORY_READ,
+                               MEMORY_PROTECTION, NULL, PAGE_SIZE),
                      -EINVAL);
 }
 
@@ -469,8 +473,9 @@ static void every_hole_in_a_full_space_is_found(void **state)
 
     assert_int_equal(address, USER_START);
     address = 0;
-    assert_int_equal(space_map(&space, &address, PAGE_SIZE, MEMORY_READ, NULL, 0),
-                     -ENOMEM);
+    assert_int_equal(
+        space_map(&space, &address, PAGE_SIZE, MEMORY_READ, MEMORY_PROTECTION, NULL, 0),
+        -ENOMEM);
     assert_int_equal(space_unmap(&space, START + 5 * PAGE_SIZE, PAGE_SIZE), 0);
     assert_int_equal(map_pages(0, 1, MEMORY_READ), START + 5 * PAGE_SIZE);
     assert_int_equal(space.regions.count, 1);

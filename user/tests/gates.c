@@ -32,8 +32,8 @@ static struct record {
 } records[RECORD_MAX];
 static unsigned int record_count;
 
-static const struct gate_choice *gate; /* the one that is being tested */
-static bool call_is_tested[64];        /* by number */
+static const struct gate_choice *gate;           /* the one that is being tested */
+static bool call_is_tested[SYSCALL_BOUND_FIRST]; /* by number */
 
 static uint8_t buffer[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
 static struct process_info process_info;
@@ -94,11 +94,18 @@ static void check(const char *text, bool right)
 static void step_handles(void)
 {
     uint32_t copy = (uint32_t)step("handle_give: the caller to itself",
-                                   SYS_LIMEN_handle_give, 0, 0, 0, 0, A_HANDLE);
+                                   SYS_LIMEN_handle_give, 0, 0, RIGHTS_ALL, 0, A_HANDLE);
     step("handle_give: a forged handle", SYS_LIMEN_handle_give, 0, 0x7fff0001, 0, 0,
          -EBADF);
+    step("handle_give: unknown rights", SYS_LIMEN_handle_give, 0, copy, RIGHTS_ALL + 1, 0,
+         -EINVAL);
     step("handle_close", SYS_LIMEN_handle_close, copy, 0, 0, 0, 0);
     step("handle_close: twice", SYS_LIMEN_handle_close, copy, 0, 0, 0, -EBADF);
+    copy = (uint32_t)step("handle_duplicate: the caller's own",
+                          SYS_LIMEN_handle_duplicate, 0, RIGHT_READ, 0, 0, A_HANDLE);
+    step("handle_duplicate: no right to", SYS_LIMEN_handle_duplicate, copy, RIGHT_READ, 0,
+         0, -EPERM);
+    step("handle_close: the copy", SYS_LIMEN_handle_close, copy, 0, 0, 0, 0);
     step("handle_close: 1", SYS_LIMEN_handle_close, 1, 0, 0, 0, -EBADF);
 }
 
@@ -132,8 +139,8 @@ static void step_processes(void)
     thread_start.flags = 0;
     step("thread_create: in an ended process", SYS_LIMEN_thread_create, child,
          address_of(&thread_start), 0, 0, -ESRCH);
-    step("handle_give: to an ended process", SYS_LIMEN_handle_give, child, child, 0, 0,
-         -ESRCH);
+    step("handle_give: to an ended process", SYS_LIMEN_handle_give, child, child,
+         RIGHTS_ALL, 0, -ESRCH);
     step("handle_close: a process", SYS_LIMEN_handle_close, child, 0, 0, 0, 0);
     step("process_kill: a closed handle", SYS_LIMEN_process_kill, child, 7, 0, 0, -EBADF);
 

@@ -57,8 +57,9 @@ static void check_refusals(void)
     refuses("a huge stack", &(struct limen_spawn){.stack_size = 0x80000000}, -EINVAL);
     refuses("a quota larger than one's own", &(struct limen_spawn){.pages = 0x40000000},
             -ENOMEM);
-    struct limen_gift bad = {.key = 0x4321, .handle = {0x12345678}};
-    struct limen_gift many[SPAWN_GIFTS_MAX + 1] = {{0, {0}}};
+    struct limen_gift bad = {
+        .key = 0x4321, .handle = {0x12345678}, .rights = RIGHTS_SAME};
+    struct limen_gift many[SPAWN_GIFTS_MAX + 1] = {{0, {0}, 0}};
     refuses("a gift of no handle", &(struct limen_spawn){.gifts = &bad, .gift_count = 1},
             -EBADF);
     refuses("too many gifts",

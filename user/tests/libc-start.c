@@ -87,7 +87,8 @@ static void check_given_arguments(void)
 {
     char *argv[] = {"zero", "arguments", "", "two words", NULL};
     char *envp[] = {"ONE=1", NULL};
-    struct limen_gift gift = {.key = GIFT_KEY, .handle = {getauxval(AT_LIMEN_ARCHIVE)}};
+    struct limen_gift gift = {
+        .key = GIFT_KEY, .handle = {getauxval(AT_LIMEN_ARCHIVE)}, .rights = RIGHT_READ};
     struct limen_spawn how = {
         .argv = argv, .envp = envp, .gifts = &gift, .gift_count = 1};
     struct limen_child child;

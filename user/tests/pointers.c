@@ -18,7 +18,7 @@
 #include "cpu.h"
 #include "gate.h"
 
-#define CALL_MAX 64
+#define CALL_MAX SYSCALL_BOUND_FIRST
 #define WORDS 4
 
 /* What the table says of one call: its arguments' types and names. */

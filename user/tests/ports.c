@@ -101,7 +101,7 @@ static bool start_row(struct child *child, const uint8_t *start, const uint8_t *
     if (!row_load(child, start, (uint32_t)(end - start)))
         return false;
     if (with_resource) {
-        long given = limen_handle_give(child->process, resource);
+        long given = limen_handle_give(child->process, resource, RIGHTS_SAME);
         if (given <= 0)
             return false;
         registers.eax = (uint32_t)given;

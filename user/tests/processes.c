@@ -260,8 +260,8 @@ static bool circle_of_waiters(void)
     struct child b = {0};
     long a_in_b, b_in_a;
     bool right = twin_load(&a, TWIN_PAGES) && twin_load(&b, TWIN_PAGES);
-    a_in_b = limen_handle_give(b.process, a.process);
-    b_in_a = limen_handle_give(a.process, b.process);
+    a_in_b = limen_handle_give(b.process, a.process, RIGHTS_ALL);
+    b_in_a = limen_handle_give(a.process, b.process, RIGHTS_ALL);
     right = right && step_ok(a_in_b > 0 && b_in_a > 0, "handle given", a_in_b) &&
             twin_start(&a, wait_for_first, (uint32_t)b_in_a) &&
             twin_start(&b, wait_for_first, (uint32_t)a_in_b) &&
@@ -298,10 +298,10 @@ static void make_circles(uint32_t unused)
     (void)unused;
     bool right = child_map(a, BASE, 4 * PAGE_SIZE, RW) == 0 &&
                  child_write(a, BASE, &word, 4) &&
-                 limen_handle_give(a.process, a.process) > 0 &&
-                 limen_handle_give(a.process, HANDLE_SELF) > 0 &&
-                 limen_handle_give(b.process, c.process) > 0 &&
-                 limen_handle_give(c.process, b.process) > 0;
+                 limen_handle_give(a.process, a.process, RIGHTS_ALL) > 0 &&
+                 limen_handle_give(a.process, HANDLE_SELF, RIGHTS_ALL) > 0 &&
+                 limen_handle_give(b.process, c.process, RIGHTS_ALL) > 0 &&
+                 limen_handle_give(c.process, b.process, RIGHTS_ALL) > 0;
     child_close(&a);
     child_close(&b);
     child_close(&c);
@@ -334,7 +334,7 @@ static bool orphans(void)
 static void entrust_a_child(uint32_t parent)
 {
     struct child child = child_create(16);
-    flag = limen_handle_give((handle_t){parent}, child.process) > 0 &&
+    flag = limen_handle_give((handle_t){parent}, child.process, RIGHTS_ALL) > 0 &&
            limen_handle_close(child.process) == 0;
     spin(0);
 }
@@ -345,7 +345,7 @@ static void end_with_trusted_child(uint32_t unused)
     struct child child;
     (void)unused;
     bool right = twin_load(&child, TWIN_PAGES);
-    long parent = limen_handle_give(child.process, HANDLE_SELF);
+    long parent = limen_handle_give(child.process, HANDLE_SELF, RIGHTS_ALL);
     right = right && parent > 0 &&
             twin_start(&child, entrust_a_child, (uint32_t)parent) &&
             child_wait_for(child, &flag, 1);
@@ -452,7 +452,7 @@ static bool stale_handles(void)
 {
     bool right = true;
     for (int i = 0; right && i < 3000; i++) {
-        long first = limen_handle_give(HANDLE_SELF, HANDLE_SELF);
+        long first = limen_handle_duplicate(HANDLE_SELF, RIGHTS_ALL);
         struct process_info info;
         right = first > 0 && limen_process_info(handle_of(first), &info) == 0 &&
                 limen_handle_close(handle_of(first)) == 0 &&
@@ -471,7 +471,7 @@ static void use_many_handles(uint32_t unused)
     struct process_info info;
     (void)unused;
     for (uint32_t i = 0; i < MANY_HANDLES; i++) {
-        long result = limen_handle_give(HANDLE_SELF, HANDLE_SELF);
+        long result = limen_handle_duplicate(HANDLE_SELF, RIGHTS_ALL);
         if (result < 0x10000)
             (void)limen_process_exit(2);
         handles[i] = handle_of(result);
@@ -498,12 +498,12 @@ static void exhaust_handles(uint32_t unused)
     long last = 0;
     long result;
     (void)unused;
-    while ((result = limen_handle_give(HANDLE_SELF, HANDLE_SELF)) > 0)
+    while ((result = limen_handle_duplicate(HANDLE_SELF, RIGHTS_ALL)) > 0)
         last = result;
     if (result != -ENOMEM || limen_handle_close(handle_of(last)) != 0)
         finish(false);
-    result = limen_handle_give(HANDLE_SELF, HANDLE_SELF);
-    finish(result > 0 && limen_handle_give(HANDLE_SELF, HANDLE_SELF) == -ENOMEM);
+    result = limen_handle_duplicate(HANDLE_SELF, RIGHTS_ALL);
+    finish(result > 0 && limen_handle_duplicate(HANDLE_SELF, RIGHTS_ALL) == -ENOMEM);
 }
 
 static bool handles_exhausted(void)
@@ -518,11 +518,11 @@ static bool handles_given(void)
     struct child child = child_create(16);
     long result;
     uint32_t given = 0;
-    while ((result = limen_handle_give(child.process, HANDLE_SELF)) > 0)
+    while ((result = limen_handle_give(child.process, HANDLE_SELF, RIGHTS_ALL)) > 0)
         given++;
     bool right = step_ok(result == -ENOMEM && given > 100, "given", given) &&
                  limen_process_kill(child.process, 0) == 0 &&
-                 limen_handle_give(child.process, HANDLE_SELF) == -ESRCH;
+                 limen_handle_give(child.process, HANDLE_SELF, RIGHTS_ALL) == -ESRCH;
     child_close(&child);
     return right;
 }

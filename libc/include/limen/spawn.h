@@ -35,6 +35,7 @@
 struct limen_gift {
     uint32_t key;                       /* an AT_… of the giver's choice */
     handle_t handle;
+    uint32_t rights;                    /* RIGHT_…, or RIGHTS_SAME */
 };
 
 struct limen_spawn {
