@@ -8,21 +8,17 @@
 #include "process.h"
 #include "schedule.h"
 
-/* Threads that wait with a deadline, the earliest first. */
-static struct tree deadlines;
+/* What one timer interrupt does at most: timers that expire, or move within the wheel. If
+ * there are more, the next interrupt follows after a gap in which others come in. */
+#define EXPIRE_BATCH 64
+#define EXPIRE_GAP_NS 10000
+
+static struct timing_wheel deadlines; /* of the threads that are `timed` */
 static uint32_t count;
-
-static bool deadline_before(const struct tree_node *a, const struct tree_node *b)
-{
-    const struct thread *x = container_of(a, struct thread, deadline_node);
-    const struct thread *y = container_of(b, struct thread, deadline_node);
-
-    return x->deadline != y->deadline ? x->deadline < y->deadline : x < y;
-}
 
 void thread_init(void)
 {
-    deadlines = (struct tree){.before = deadline_before};
+    wheel_init(&deadlines);
 }
 
 uint32_t thread_count(void)
@@ -73,7 +69,7 @@ static void leave_waits(struct thread *thread)
     if (thread->state == THREAD_READY && thread != cpu()->current)
         schedule_unready(thread);
     if (thread->timed)
-        tree_remove(&deadlines, &thread->deadline_node);
+        wheel_remove(&deadlines, &thread->timer);
     if (thread->on_futex)
         tree_remove(&thread->process->futexes, &thread->futex_node);
     thread->timed = false;
@@ -106,11 +102,9 @@ void thread_block_until(uint64_t deadline, long result)
 {
     struct thread *thread = cpu()->current;
 
-    thread->deadline = deadline;
     thread->timeout_result = result;
     thread->timed = true;
-    tree_insert(&deadlines, &thread->deadline_node);
-    arch_timer_set(deadline);
+    arch_timer_set(wheel_insert(&deadlines, &thread->timer, deadline, arch_clock()));
     thread_block();
 }
 
@@ -136,13 +130,13 @@ void thread_restart(struct thread *thread)
 
 uint64_t thread_expire(uint64_t now)
 {
-    for (;;) {
-        struct tree_node *node = tree_first(&deadlines);
-        if (!node)
-            return UINT64_MAX;
-        struct thread *thread = container_of(node, struct thread, deadline_node);
-        if (thread->deadline > now)
-            return thread->deadline;
+    uint32_t budget = EXPIRE_BATCH;
+    struct timer *timer;
+
+    while ((timer = wheel_expire(&deadlines, now, &budget))) {
+        struct thread *thread = container_of(timer, struct thread, timer);
+        thread->timed = false;
         thread_wake(thread, thread->timeout_result);
     }
+    return budget ? wheel_next(&deadlines) : now + EXPIRE_GAP_NS;
 }

@@ -15,6 +15,7 @@
 #include "list.h"
 #include "object.h"
 #include "system_call.h"
+#include "timing_wheel.h"
 #include "tree.h"
 
 enum thread_status {
@@ -34,15 +35,14 @@ struct thread {
     uint8_t state;           /* [k] enum thread_status */
     uint8_t priority;        /* [k] at which it runs: 0 to PRIORITY_MAX */
     bool restart;            /* [k] do the call in the frame again before going on */
-    bool timed;              /* [k] in the queue of deadlines */
+    bool timed;              /* [k] in the wheel of deadlines */
     bool on_futex;           /* [k] in the process's tree of futex waiters */
     struct process *process; /* [I] held */
     struct list sibling;     /* [k] in process->threads, until it ends */
     struct list queue;       /* [k] ready: in the ready queue; blocked: among waiters */
 
-    struct tree_node deadline_node; /* [k] if timed */
-    uint64_t deadline;              /* [k] if timed: monotonic ns */
-    long timeout_result;            /* [k] if timed: what the call answers then */
+    struct timer timer;  /* [k] if timed */
+    long timeout_result; /* [k] if timed: what the call answers then */
 
     struct tree_node futex_node; /* [k] if on_futex: ordered by address, then ticket */
     uint32_t futex_address;
@@ -73,7 +73,8 @@ void thread_block_until(uint64_t deadline, long result);
 void thread_wake(struct thread *thread, long result);
 void thread_restart(struct thread *thread);
 
-/* Wakes the threads whose deadline has come; the next deadline, or UINT64_MAX. */
+/* Wakes threads whose deadline has come, a bounded number of them; when it must be called
+ * again, or UINT64_MAX. */
 uint64_t thread_expire(uint64_t now);
 
 void thread_init(void);

@@ -132,15 +132,11 @@ uint64_t arch_wall_offset(void)
 
 void arch_timer_set(uint64_t deadline)
 {
+    if (deadline >= armed && (armed != UINT64_MAX || cpu_features.tsc))
+        return;
     uint64_t now = arch_clock();
-    uint64_t latest = now + TIMER_MAX_NS;
-
-    if (deadline == UINT64_MAX && cpu_features.tsc)
-        return;
-    if (deadline > latest)
-        deadline = latest;
-    if (deadline >= armed)
-        return;
+    if (deadline > now + TIMER_MAX_NS)
+        deadline = now + TIMER_MAX_NS;
     uint32_t wait = deadline > now ? (uint32_t)(deadline - now) : 0;
     uint32_t count = (uint32_t)((uint64_t)wait * PIT_HZ / NS_PER_SECOND) + 1;
     armed = deadline;

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* The hierarchical timing wheel of timing_wheel.h. */
+#include "timing_wheel.h"
+
+#define TICK_NS (1u << WHEEL_TICK_BITS)
+
+/* A deadline near 2^64 ns is due at a tick that no clock comes to. */
+static_assert(WHEEL_LEVELS * WHEEL_DIGIT_BITS > 64 - WHEEL_TICK_BITS, "every tick fits");
+
+void wheel_init(struct timing_wheel *wheel)
+{
+    *wheel = (struct timing_wheel){0};
+    for (uint32_t level = 0; level < WHEEL_LEVELS; level++)
+        for (uint32_t slot = 0; slot < WHEEL_SLOTS; slot++)
+            list_init(&wheel->slots[level][slot]);
+    list_init(&wheel->spreading);
+}
+
+static uint64_t time_of(uint64_t tick)
+{
+    return tick >> (64 - WHEEL_TICK_BITS) ? UINT64_MAX : tick << WHEEL_TICK_BITS;
+}
+
+/* The level at which a tick stands. */
+static uint32_t level_of(const struct timing_wheel *wheel, uint64_t tick)
+{
+    uint64_t difference = tick ^ wheel->now;
+
+    return difference ? (63u - (uint32_t)__builtin_clzll(difference)) / WHEEL_DIGIT_BITS
+                      : 0;
+}
+
+static void put(struct timing_wheel *wheel, struct timer *timer, uint32_t level)
+{
+    uint32_t slot = (timer->tick >> level * WHEEL_DIGIT_BITS) % WHEEL_SLOTS;
+
+    list_append(&wheel->slots[level][slot], &timer->link);
+    wheel->used[level] |= 1u << slot;
+    wheel->levels |= 1u << level;
+}
+
+/* Notes that a slot holds nothing any more. */
+static void clear(struct timing_wheel *wheel, const struct list *head)
+{
+    uint32_t index = (uint32_t)(head - wheel->slots[0]);
+    uint32_t level = index / WHEEL_SLOTS;
+
+    wheel->used[level] &= ~(1u << index % WHEEL_SLOTS);
+    if (!wheel->used[level])
+        wheel->levels &= ~(1u << level);
+}
+
+void wheel_remove(struct timing_wheel *wheel, struct timer *timer)
+{
+    struct list *next = timer->link.next;
+
+    list_remove(&timer->link);
+    /* Only of a list that became empty is what follows its last node alone: the head. */
+    if (list_empty(next) && next != &wheel->spreading)
+        clear(wheel, next);
+}
+
+/* The first slot that holds a timer, and the tick at which it begins; some level must
+ * hold one. */
+static struct list *first_slot(struct timing_wheel *wheel, uint32_t *level,
+                               uint64_t *begin)
+{
+    *level = (uint32_t)__builtin_ctz(wheel->levels);
+    struct list *slot =
+        &wheel->slots[*level][(uint32_t)__builtin_ctz(wheel->used[*level])];
+
+    *begin = container_of(slot->next, struct timer, link)->tick &
+             UINT64_MAX << *level * WHEEL_DIGIT_BITS;
+    return slot;
+}
+
+uint64_t wheel_next(struct timing_wheel *wheel)
+{
+    uint32_t level;
+    uint64_t begin;
+
+    if (!list_empty(&wheel->spreading))
+        return time_of(wheel->now);
+    if (!wheel->levels)
+        return UINT64_MAX;
+    (void)first_slot(wheel, &level, &begin);
+    return time_of(begin);
+}
+
+/* Moves `now` on where no slot that holds a timer is reached by that. */
+static void advance(struct timing_wheel *wheel, uint64_t tick)
+{
+    uint32_t level;
+    uint64_t begin;
+
+    if (tick <= wheel->now || !list_empty(&wheel->spreading))
+        return;
+    if (wheel->levels) {
+        (void)first_slot(wheel, &level, &begin);
+        if (begin <= tick)
+            return;
+    }
+    wheel->now = tick;
+}
+
+uint64_t wheel_insert(struct timing_wheel *wheel, struct timer *timer, uint64_t deadline,
+                      uint64_t now)
+{
+    uint64_t tick = deadline / TICK_NS + (deadline % TICK_NS != 0);
+
+    advance(wheel, now / TICK_NS);
+    timer->tick = tick > wheel->now ? tick : wheel->now;
+    uint32_t level = level_of(wheel, timer->tick);
+    if (!list_empty(&wheel->spreading) && level < wheel->spreading_level)
+        list_append(&wheel->spreading, &timer->link); /* behind those of its tick */
+    else
+        put(wheel, timer, level);
+    return time_of(timer->tick);
+}
+
+/* Begins to spread the timers of a slot that time has come to. */
+static void reach(struct timing_wheel *wheel, struct list *slot, uint32_t level,
+                  uint64_t begin)
+{
+    wheel->now = begin;
+    wheel->spreading_level = level;
+    list_append(slot, &wheel->spreading); /* takes the head's place */
+    list_remove(slot);
+    clear(wheel, slot);
+}
+
+struct timer *wheel_expire(struct timing_wheel *wheel, uint64_t now, uint32_t *budget)
+{
+    uint64_t tick = now / TICK_NS;
+    uint64_t begin;
+    uint32_t level;
+
+    for (; *budget > 0; --*budget) {
+        if (!list_empty(&wheel->spreading)) {
+            struct timer *timer =
+                container_of(list_take(&wheel->spreading), struct timer, link);
+            put(wheel, timer, level_of(wheel, timer->tick));
+            continue;
+        }
+        if (!wheel->levels)
+            return NULL;
+        struct list *slot = first_slot(wheel, &level, &begin);
+        if (begin > tick)
+            return NULL;
+        if (level == 0) {
+            struct timer *timer = container_of(slot->next, struct timer, link);
+            wheel_remove(wheel, timer);
+            --*budget;
+            return timer;
+        }
+        reach(wheel, slot, level, begin);
+    }
+    return NULL;
+}
