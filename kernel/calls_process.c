@@ -178,9 +178,10 @@ long sys_thread_exit(struct user_ptr word, uint32_t address, uint32_t size)
     if (size)
         (void)!space_unmap(&process->space, address, size);
     clear_and_wake(word);
-    thread_end(thread);
-    if (process->thread_count == 0)
+    if (process->thread_count == 1)
         process_finish(process, &(struct process_end){.reason = PROCESS_EXITED});
+    else
+        thread_end(thread);
     return 0;
 }
 

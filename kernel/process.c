@@ -30,7 +30,7 @@ static bool futex_before(const struct tree_node *a, const struct tree_node *b)
                                                 : x->futex_ticket < y->futex_ticket;
 }
 
-/* Takes the quota out of the parent's, and the first frame. */
+/* Takes the limit out of the parent's quota, and the first frame. */
 static struct process *take_home(struct process *parent, uint32_t pages)
 {
     if (parent && !quota_charge(&parent->quota, pages))
@@ -43,15 +43,6 @@ static struct process *take_home(struct process *parent, uint32_t pages)
     return NULL;
 }
 
-static void give_home(struct process *process)
-{
-    struct process *parent = process->parent;
-
-    if (parent)
-        quota_uncharge(&parent->quota, process->quota.limit);
-    frame_drop(arch_direct_phys(process));
-}
-
 struct process *process_create(struct process *parent, uint32_t pages)
 {
     assert(pages >= PROCESS_MIN_PAGES);
@@ -59,11 +50,11 @@ struct process *process_create(struct process *parent, uint32_t pages)
     if (!process)
         return NULL;
 
-    *process = (struct process){.parent = parent, .futexes = {.before = futex_before}};
-    quota_init(&process->quota, pages);
+    *process = (struct process){.futexes = {.before = futex_before}};
+    quota_init(&process->quota, parent ? &parent->quota : NULL, pages);
     process->quota.used = 1;
     if (space_init(&process->space, &process->quota)) {
-        give_home(process);
+        quota_orphan(&process->quota);
         return NULL;
     }
     /* nothing below fails */
@@ -76,10 +67,8 @@ struct process *process_create(struct process *parent, uint32_t pages)
     list_init(&process->threads);
     list_init(&process->waiters);
     list_init(&process->work);
-    if (parent) {
-        object_hold(&parent->object);
+    if (parent)
         list_append(&parent->children, &process->sibling);
-    }
     count++;
     return process;
 }
@@ -136,21 +125,19 @@ static void reap_finished(struct process *process)
     object_drop(&process->object);
 }
 
-/* Frees what is left of a process that nobody holds. */
+/* Frees what is left of a process that nobody holds, but for what others hold of it. */
 static void reap_unheld(struct process *process)
 {
-    struct process *parent = process->parent;
-
+    assert(list_empty(&process->threads) && list_empty(&process->children));
     restart_waiters(process);
     handle_table_destroy(&process->handles);
     arch_process_forget(process);
     give_io_bitmap(process);
     space_destroy(&process->space);
-    assert(process->quota.used == 1);
-    give_home(process);
+    while (quota_move_child(&process->quota))
+        ;
     count--;
-    if (parent)
-        object_drop(&parent->object);
+    quota_orphan(&process->quota);
 }
 
 void process_reap(void)

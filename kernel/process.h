@@ -5,7 +5,9 @@
  *
  * The life of a process: it is made, it ends (process_finish: at once no thread of it
  * runs any more; process_reap, before the kernel is left, takes its threads, handles and
- * children), and when the last handle to it is closed, its memory goes too.
+ * children), and when nobody holds it any more, its memory goes too. Handles and threads
+ * that have not ended hold a process. What was charged to it and is held by others, like
+ * an ended thread, outlives it: the first frame, with the quota, stays as long.
  */
 #ifndef KERNEL_PROCESS_H
 #define KERNEL_PROCESS_H
@@ -20,7 +22,6 @@ struct process {
     struct quota quota;
     struct space space;
     struct handle_table handles;
-    struct process *parent; /* [I] held; NULL: init */
     struct list children;   /* [k] those that have not ended */
     struct list sibling;    /* [k] in parent->children, until it ends */
     struct list threads;    /* [k] those that have not ended */

@@ -19,6 +19,8 @@ struct slab {
     uint8_t size; /* enum slab_size */
 } __attribute__((aligned(16)));
 
+#define HOME 1u /* frame that the quota stands in */
+#define PAGE_MASK (uintptr_t)(PAGE_SIZE - 1)
 #define ALIGN_16(n) (((n) + 15u) & ~15u)
 
 static const uint16_t object_size[SLAB_SIZES] = {
@@ -27,10 +29,16 @@ static const uint16_t object_size[SLAB_SIZES] = {
     [SLAB_FPU] = ALIGN_16(ARCH_FPU_SIZE),
 };
 
-void quota_init(struct quota *quota, uint32_t limit)
+void quota_init(struct quota *quota, struct quota *parent, uint32_t limit)
 {
     quota->limit = limit;
     quota->used = 0;
+    quota->orphan = false;
+    quota->parent = parent;
+    list_init(&quota->children);
+    list_init(&quota->sibling);
+    if (parent)
+        list_append(&parent->children, &quota->sibling);
     for (int i = 0; i < SLAB_SIZES; i++)
         list_init(&quota->partial[i]);
 }
@@ -43,10 +51,50 @@ bool quota_charge(struct quota *quota, uint32_t frames)
     return true;
 }
 
+/* Gives all that an orphan does not use to its parent, in the end itself. */
+static void settle(struct quota *orphan)
+{
+    struct quota *parent = orphan->parent;
+    uint32_t spare = orphan->limit - orphan->used;
+
+    orphan->limit = orphan->used;
+    if (orphan->used == HOME) {
+        list_remove(&orphan->sibling);
+        frame_drop(arch_direct_phys((void *)((uintptr_t)orphan & ~PAGE_MASK)));
+        spare += HOME;
+    }
+    if (parent)
+        quota_uncharge(parent, spare);
+}
+
 void quota_uncharge(struct quota *quota, uint32_t frames)
 {
     assert(frames <= quota->used);
     quota->used -= frames;
+    if (unlikely(quota->orphan))
+        settle(quota);
+}
+
+bool quota_move_child(struct quota *quota)
+{
+    if (list_empty(&quota->children))
+        return false;
+    struct quota *child =
+        container_of(list_take(&quota->children), struct quota, sibling);
+    quota->used -= child->limit;
+    quota->limit -= child->limit;
+    child->parent = quota->parent;
+    if (child->parent)
+        list_append(&child->parent->children, &child->sibling);
+    return true;
+}
+
+void quota_orphan(struct quota *quota)
+{
+    assert(list_empty(&quota->children) && !quota->orphan);
+    assert(quota->used >= HOME && !(quota->parent && quota->parent->orphan));
+    quota->orphan = true;
+    settle(quota);
 }
 
 phys_t quota_take(struct quota *quota, enum frame_kind kind)
@@ -107,7 +155,7 @@ void *slab_take(struct quota *quota, enum slab_size size)
 
 void slab_give(struct quota *quota, void *object)
 {
-    struct slab *slab = (struct slab *)((uintptr_t)object & ~(uintptr_t)(PAGE_SIZE - 1));
+    struct slab *slab = (struct slab *)((uintptr_t)object & ~PAGE_MASK);
 
     assert(slab->used > 0);
     if (!slab->free)

@@ -4,6 +4,12 @@
  * frame taken for a process, for its pages, page tables or kernel objects, is charged
  * here. Kernel objects are carved out of frames that belong to one quota alone, so that
  * one process cannot make another pay, or hold frames that it is not charged for.
+ *
+ * A process's quota is cut out of its parent's and stands in the process's first frame,
+ * which is charged to it first. When the process is gone, objects charged to it may live
+ * on, held by others: its quota is then an orphan. All that an orphan does not use, and
+ * whatever comes back to it, is its parent's again; with the last object goes the frame
+ * that it stands in. No quota's parent is an orphan.
  */
 #ifndef KERNEL_QUOTA_H
 #define KERNEL_QUOTA_H
@@ -20,14 +26,25 @@ enum slab_size {
 };
 
 struct quota {
-    uint32_t limit;                  /* [I] frames */
-    uint32_t used;                   /* [k] of them in use or given to children */
+    uint32_t limit;       /* [k] frames; changes only when it is an orphan */
+    uint32_t used;        /* [k] of them in use or given to children */
+    bool orphan;          /* [k] */
+    struct quota *parent; /* [k] borrowed: its `used` counts `limit`; or NULL */
+    struct list children; /* [k] quotas cut out of this one */
+    struct list sibling;  /* [k] in parent->children */
     struct list partial[SLAB_SIZES]; /* [k] slab pages with room */
 };
 
-void quota_init(struct quota *quota, uint32_t limit);
+/* Begins with nothing used. The parent (NULL: the machine) is charged `limit` already. */
+void quota_init(struct quota *quota, struct quota *parent, uint32_t limit);
 
-/* Charges and uncharges so many frames. */
+/* Makes one of the quota's children its parent's; false if there is none left. */
+bool quota_move_child(struct quota *quota);
+
+/* Makes an orphan of a quota without children. It may be gone afterwards. */
+void quota_orphan(struct quota *quota);
+
+/* Charges and uncharges so many frames. An orphan may be gone after the latter. */
 [[nodiscard]] bool quota_charge(struct quota *quota, uint32_t frames);
 void quota_uncharge(struct quota *quota, uint32_t frames);
 

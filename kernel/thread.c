@@ -36,7 +36,6 @@ struct thread *thread_create(struct process *process)
     thread->state = THREAD_ENDED;
     thread->process = process;
     thread->priority = cpu()->current->priority;
-    object_hold(&process->object);
     list_init(&thread->sibling);
     list_init(&thread->queue);
     count++;
@@ -49,14 +48,14 @@ void thread_destroy(struct thread *thread)
 
     assert(thread->state == THREAD_ENDED && !list_in(&thread->queue));
     arch_thread_destroy(thread);
-    slab_give(&process->quota, thread);
     count--;
-    object_drop(&process->object);
+    slab_give(&process->quota, thread);
 }
 
 void thread_start(struct thread *thread)
 {
     object_hold(&thread->object);
+    object_hold(&thread->process->object);
     thread->state = THREAD_READY;
     list_append(&thread->process->threads, &thread->sibling);
     thread->process->thread_count++;
@@ -85,6 +84,7 @@ void thread_end(struct thread *thread)
     thread->state = THREAD_ENDED;
     list_remove(&thread->sibling);
     thread->process->thread_count--;
+    object_drop(&thread->process->object);
     if (thread == cpu()->current)
         cpu()->work |= WORK_SCHEDULE;
     else

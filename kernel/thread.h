@@ -37,7 +37,7 @@ struct thread {
     bool restart;            /* [k] do the call in the frame again before going on */
     bool timed;              /* [k] in the wheel of deadlines */
     bool on_futex;           /* [k] in the process's tree of futex waiters */
-    struct process *process; /* [I] held */
+    struct process *process; /* [I] held until it ends; then only good for its quota */
     struct list sibling;     /* [k] in process->threads, until it ends */
     struct list queue;       /* [k] ready: in the ready queue; blocked: among waiters */
 

@@ -40,7 +40,7 @@ void object_destroy(struct object *object)
 static int begin(void **state)
 {
     frames_begin(FRAMES, FRAMES);
-    quota_init(&quota, FRAMES);
+    quota_init(&quota, NULL, FRAMES);
     handle_table_init(&table, &quota, first_slots, FIRST_SLOTS);
     memset(entries, 0, sizeof(entries));
     memset(stale, 0, sizeof(stale));

@@ -146,7 +146,7 @@ static int begin(void **state)
         .base = PHYS(DEVICE),
         .size = DEVICE_PAGES * PAGE_SIZE,
     };
-    quota_init(&quota, FRAMES);
+    quota_init(&quota, NULL, FRAMES);
     return (int)space_init(&space, &quota);
 }
 

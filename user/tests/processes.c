@@ -368,6 +368,82 @@ static bool thread_handle_outlives(void)
     return right;
 }
 
+static uint32_t pages_used(void)
+{
+    struct process_info info = {0};
+    (void)limen_process_info(HANDLE_SELF, &info);
+    return info.pages_used;
+}
+
+/* A thread that ended does not keep its process's memory, nor what that did not use: only
+ * its own page and the one that the quota stands in. */
+static bool thread_keeps_no_memory(void)
+{
+    uint32_t used = pages_used();
+    uint32_t before = frames_free();
+    struct child child;
+    struct process_end end;
+    bool right = twin_run(&child, TWIN_PAGES, leave, 0, &end) == EXIT_0;
+    right = right && limen_handle_close(child.process) == 0 &&
+            step_ok(frames_free() == before - 2, "free frames", frames_free()) &&
+            step_ok(pages_used() == used + 2, "pages used", pages_used()) &&
+            limen_handle_close(child.thread) == 0;
+    return right && step_ok(pages_used() == used, "pages used", pages_used());
+}
+
+enum {
+    DEPTH = 5
+};
+
+static void descend(uint32_t first);
+static uint32_t depth;
+static long given[DEPTH + 1]; /* handles in the first process's table */
+
+/* Has a descendant, one generation less deep, and gives its thread to the first. */
+static bool beget(uint32_t first)
+{
+    struct child child;
+    struct process_end end;
+    depth--;
+    bool right = twin_load(&child, TWIN_PAGES * depth);
+    long in_child = limen_handle_give(child.process, (handle_t){first}, RIGHTS_ALL);
+    right = right && in_child > 0 && twin_start(&child, descend, (uint32_t)in_child) &&
+            child_wait(child, &end) == EXIT_0 &&
+            child_read(child, (uint32_t)given, given, sizeof(given));
+    given[depth] = limen_handle_give((handle_t){first}, child.thread, RIGHTS_ALL);
+    return right && given[depth] > 0;
+}
+
+static void descend(uint32_t first)
+{
+    finish(depth == 1 || beget(first));
+}
+
+/* The last holds of a family's threads lie here when the family is long gone; what they
+ * use of their quotas is then this process's. */
+static bool family_of_threads(void)
+{
+    uint32_t used = pages_used();
+    struct child child;
+    struct process_end end;
+    depth = DEPTH;
+    bool right = twin_load(&child, TWIN_PAGES * DEPTH);
+    long first = limen_handle_give(child.process, HANDLE_SELF, RIGHTS_ALL);
+    right = right && first > 0 && twin_start(&child, descend, (uint32_t)first) &&
+            step_ok(child_wait(child, &end) == EXIT_0, "end", end.status) &&
+            child_read(child, (uint32_t)given, given, sizeof(given));
+    child_close(&child);
+    right = right &&
+            step_ok(pages_used() == used + 2 * (DEPTH - 1), "pages used", pages_used());
+    for (uint32_t i = 1; i < DEPTH; i++) {
+        uint32_t which = i * 3 % DEPTH; /* neither first nor last first */
+        right = right && limen_handle_close(handle_of(given[which])) == 0 &&
+                step_ok(pages_used() == used + 2 * (DEPTH - 1 - i), "pages used",
+                        pages_used());
+    }
+    return right;
+}
+
 /* --- Bombs --- */
 
 static void bomb_of_processes(uint32_t unused)
@@ -562,6 +638,8 @@ static const struct test_case cases[] = {
     {"a running process that nobody holds ends with its parent", orphans},
     {"a grandchild is freed between the ends of its parents", end_of_a_family},
     {"a thread's handle may be closed after its process's", thread_handle_outlives},
+    {"a thread that ended keeps no memory but its own", thread_keeps_no_memory},
+    {"threads of a family that is gone, closed in any order", family_of_threads},
     {"a bomb of processes", process_bomb},
     {"a bomb of a tree of processes", process_tree_bomb},
     {"forged handles", forged_handles},
