@@ -9,8 +9,8 @@ keeps its numbering while the guest runs 32-bit code.
 import socket
 
 REGISTERS = {
-    "qemu-system-i386": {"eip": 8, "cs": 10},
-    "qemu-system-x86_64": {"eip": 16, "cs": 18},
+    "qemu-system-i386": {"esp": 4, "eip": 8, "cs": 10},
+    "qemu-system-x86_64": {"esp": 7, "eip": 16, "cs": 18},
 }
 
 

@@ -235,6 +235,16 @@ debug_from_task:
         jmp     trap
 entry_end:
 
+/* For the first idle instruction that may be interrupted, see on_nmi. */
+        .globl  idle_wait, idle_halt, idle_end
+idle_wait:
+        sti
+idle_halt:
+        hlt
+idle_end:
+        cli
+        ret
+
 /* The kernel's one stack; the page below it is not mapped. */
         .section .bss.page, "aw", @nobits
         .balign 0x1000

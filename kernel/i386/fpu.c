@@ -4,6 +4,9 @@
  * belong to another thread than the running one. A thread's first use gives it fresh
  * state, so nothing of another thread's is ever seen. FXSAVE where the processor has it,
  * FNSAVE on older ones.
+ *
+ * A task switch sets CR0.TS, so an NMI may set it under the instructions here as well as
+ * under a thread's: trap_kernel clears it again.
  */
 #include "assert.h"
 #include "cpu.h"
@@ -19,7 +22,7 @@
 struct thread *fpu_owner;
 static char initial[ARCH_FPU_SIZE] __attribute__((aligned(16)));
 
-static void allow(void)
+void fpu_allow(void)
 {
     __asm__ volatile("clts");
 }
@@ -83,7 +86,7 @@ bool fpu_use(struct thread *thread)
             return false;
         memcpy(thread->arch.fpu, initial, sizeof(initial));
     }
-    allow();
+    fpu_allow();
     if (fpu_owner == thread)
         return true;
     if (fpu_owner)
@@ -96,7 +99,7 @@ bool fpu_use(struct thread *thread)
 void fpu_switch_slow(struct thread *next)
 {
     if (fpu_owner == next)
-        allow();
+        fpu_allow();
     else if (!(read_cr0() & CR0_TS))
         forbid();
 }

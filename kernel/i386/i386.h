@@ -212,6 +212,11 @@ void tasks_init(void);
  */
 void tasks_guard_debug(void);
 
+extern volatile uint32_t nmi_count; /* [c] NMIs since boot */
+extern uint32_t nmi_told;           /* [c] how many of them the log shows */
+/* Logs the NMIs that it does not show yet. */
+void nmi_tell(void);
+
 /* --- Gates: gates.c --- */
 
 enum gate_choice {
@@ -264,6 +269,8 @@ void paging_map_threshold(phys_t frame);
  * kernel (there the frame ends at eflags). */
 FAST_CALL void trap_user(struct SystemCallFrame *frame);
 FAST_CALL void trap_kernel(struct SystemCallFrame *frame);
+/* Waits for an interrupt, with interrupts on: entry.S. */
+void idle_wait(void);
 /* Does what is left to do; the frame of the thread to go on with. */
 struct SystemCallFrame *trap_leave(void);
 
@@ -271,6 +278,8 @@ struct SystemCallFrame *trap_leave(void);
 
 extern struct thread *fpu_owner; /* [c] whose state the registers hold, or NULL */
 void fpu_init(void);
+/* Clears CR0.TS: the registers can be used. */
+void fpu_allow(void);
 /* The running thread wants the FPU: false if there is no memory for its state. */
 bool fpu_use(struct thread *thread);
 /* Sets CR0.TS as the next thread needs it. */

@@ -21,6 +21,10 @@ struct task {
 static struct task double_fault_task, nmi_task, machine_check_task, debug_task;
 
 extern const char entry_start[], entry_end[], debug_from_task[];
+extern const char idle_halt[], idle_end[];
+
+volatile uint32_t nmi_count;
+uint32_t nmi_told;
 
 _Noreturn static void on_double_fault(void)
 {
@@ -36,11 +40,32 @@ _Noreturn static void on_machine_check(void)
 #define TASK_LOOP(handler) \
     __asm__ volatile("1:\n\tcall " #handler "\n\tiretl\n\tjmp 1b" : : : "memory")
 
+void nmi_tell(void)
+{
+    while (nmi_told != nmi_count) {
+        nmi_told++;
+        log_info("NMI");
+    }
+}
+
+/*
+ * An NMI strikes anywhere, also amid a write to the log or a read of the clock: one that
+ * met the kernel is only noted, and told on the way out. One between STI and HLT would
+ * let an interrupt in there, and the processor halt in spite of it: HLT is skipped.
+ */
 void on_nmi(void);
 void on_nmi(void)
 {
-    main_task.tss.cr3 = paging_current_directory().address;
-    log_info("NMI");
+    struct task_state *tss = &main_task.tss;
+
+    tss->cr3 = paging_current_directory().address;
+    if (tss->eip == (uint32_t)idle_halt)
+        tss->eip = (uint32_t)idle_end;
+    nmi_count++;
+    if (tss->cs == SELECTOR_KCODE)
+        cpu()->work |= WORK_NMI;
+    else
+        nmi_tell();
 }
 
 static void nmi_loop(void)

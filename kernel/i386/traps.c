@@ -112,6 +112,8 @@ FAST_CALL void trap_kernel(struct SystemCallFrame *frame)
 {
     if (is_irq(frame->vector))
         handle_irq(frame->vector - VECTOR_IRQ);
+    else if (frame->vector == VECTOR_NO_FPU && cpu_features.fpu)
+        fpu_allow();
     else if (!fix_up(frame))
         panic("exception %u in the kernel at %08x, error %x, address %08x, caller's "
               "frame %08x",
@@ -134,12 +136,15 @@ struct SystemCallFrame *trap_leave(void)
     if (unlikely(cpu()->work & WORK_SINGLE_STEP))
         restore_single_step();
     schedule_leave();
+    if (unlikely(nmi_told != nmi_count))
+        nmi_tell();
     return &cpu()->current->frame;
 }
 
 void arch_idle(void)
 {
-    __asm__ volatile("sti\n\thlt\n\tcli" : : : "memory");
+    idle_wait();
+    nmi_tell();
 }
 
 /* The instruction behind sti still runs with interrupts off. */
