@@ -39,6 +39,9 @@ void arch_page_zero(phys_t frame);
 void arch_page_read(phys_t frame, uint32_t offset, void *to, uint32_t size);
 void arch_page_write(phys_t frame, uint32_t offset, const void *from, uint32_t size);
 
+/* The kernel's view of any frame, good until the next call of this one. */
+void *arch_view(phys_t frame);
+
 /* Copies any physical memory into the kernel, as device tables and boot information need.
  */
 void arch_phys_read(uint32_t address, void *to, uint32_t size);

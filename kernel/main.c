@@ -19,7 +19,7 @@ static struct multiboot boot;
 static struct archive archive;
 
 /* What the running thread is until init runs: nobody, whose state is never saved. */
-static struct thread nobody = {.state = THREAD_ENDED, .priority = PRIORITY_DEFAULT};
+static struct thread nobody = {.state = THREAD_ENDED, .base_priority = PRIORITY_DEFAULT};
 static struct process no_process;
 
 static void read_boot_information(uint32_t magic, uint32_t information)

@@ -3,6 +3,7 @@
 #include "object.h"
 
 #include "assert.h"
+#include "port.h"
 #include "process.h"
 #include "thread.h"
 
@@ -20,6 +21,15 @@ void object_destroy(struct object *object)
         break;
     case OBJECT_THREAD:
         thread_destroy(container_of(object, struct thread, object));
+        break;
+    case OBJECT_PORT:
+        port_destroy(container_of(object, struct port, object));
+        break;
+    case OBJECT_ENDPOINT:
+        endpoint_destroy(container_of(object, struct endpoint, object));
+        break;
+    case OBJECT_REPLY:
+        reply_destroy(container_of(object, struct reply, object));
         break;
     default:
         /* Memory and resource objects are made at boot, and the kernel keeps a hold on

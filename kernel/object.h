@@ -15,6 +15,9 @@ enum object_type {
     OBJECT_THREAD,
     OBJECT_MEMORY,
     OBJECT_RESOURCE,
+    OBJECT_PORT,
+    OBJECT_ENDPOINT,
+    OBJECT_REPLY,
 };
 
 struct object {

@@ -10,6 +10,7 @@
 
 #include "arch.h"
 #include "memory.h"
+#include "port.h"
 #include "thread.h"
 
 struct slab {
@@ -27,7 +28,10 @@ static const uint16_t object_size[SLAB_SIZES] = {
     [SLAB_SMALL] = 64,
     [SLAB_THREAD] = ALIGN_16(sizeof(struct thread)),
     [SLAB_FPU] = ALIGN_16(ARCH_FPU_SIZE),
+    [SLAB_PORT] = ALIGN_16(sizeof(struct port)),
 };
+
+static_assert(sizeof(struct endpoint) <= 64 && sizeof(struct reply) <= 64, "SLAB_SMALL");
 
 void quota_init(struct quota *quota, struct quota *parent, uint32_t limit)
 {

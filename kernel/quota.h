@@ -19,9 +19,10 @@
 
 /* Sizes of kernel objects; a page of a quota's slabs holds objects of one size. */
 enum slab_size {
-    SLAB_SMALL, /* regions */
+    SLAB_SMALL, /* regions, endpoints, reply objects */
     SLAB_THREAD,
     SLAB_FPU,
+    SLAB_PORT,
     SLAB_SIZES,
 };
 

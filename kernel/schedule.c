@@ -23,12 +23,23 @@ void schedule_init(void)
     priority_queue_init(&cpu()->ready);
 }
 
-void schedule_ready(struct thread *thread)
+static void note_ready(const struct thread *thread)
 {
     struct cpu *c = cpu();
 
-    priority_queue_append(&c->ready, &thread->queue, thread->priority);
     c->work |= thread->priority > c->current->priority ? WORK_SCHEDULE : WORK_READY;
+}
+
+void schedule_ready(struct thread *thread)
+{
+    priority_queue_append(&cpu()->ready, &thread->queue, thread->priority);
+    note_ready(thread);
+}
+
+void schedule_ready_next(struct thread *thread)
+{
+    priority_queue_prepend(&cpu()->ready, &thread->queue, thread->priority);
+    note_ready(thread);
 }
 
 void schedule_unready(struct thread *thread)
@@ -142,7 +153,7 @@ void schedule_leave(void)
             choose(work & WORK_TURN_OVER);
         if (unlikely(c->current->restart))
             redo_call(c->current);
-    } while (unlikely(c->work & ~WORK_READY));
+    } while (unlikely(c->work & ~(WORK_READY | WORK_FRAME)));
     c->work = 0;
     if (!c->slice_armed && c->ready.top >= 0)
         arm_slice();

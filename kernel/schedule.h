@@ -14,6 +14,9 @@ void schedule_init(void);
 /* Puts a ready thread that does not run behind the others of its priority. */
 void schedule_ready(struct thread *thread);
 
+/* The same, but before the others. */
+void schedule_ready_next(struct thread *thread);
+
 /* Takes a ready thread that does not run out of the queue. */
 void schedule_unready(struct thread *thread);
 

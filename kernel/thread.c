@@ -5,6 +5,7 @@
 #include "arch.h"
 #include "assert.h"
 #include "cpu.h"
+#include "port.h"
 #include "process.h"
 #include "schedule.h"
 
@@ -35,9 +36,11 @@ struct thread *thread_create(struct process *process)
     object_init(&thread->object, OBJECT_THREAD);
     thread->state = THREAD_ENDED;
     thread->process = process;
-    thread->priority = cpu()->current->priority;
+    thread->base_priority = cpu()->current->base_priority;
+    thread->priority = thread->base_priority;
     list_init(&thread->sibling);
     list_init(&thread->queue);
+    list_init(&thread->server_link);
     count++;
     return thread;
 }
@@ -67,6 +70,8 @@ static void leave_waits(struct thread *thread)
 {
     if (thread->state == THREAD_READY && thread != cpu()->current)
         schedule_unready(thread);
+    else
+        port_leave_waits(thread);
     if (thread->timed)
         wheel_remove(&deadlines, &thread->timer);
     if (thread->on_futex)
@@ -82,6 +87,7 @@ void thread_end(struct thread *thread)
         return;
     leave_waits(thread);
     thread->state = THREAD_ENDED;
+    port_leave(thread);
     list_remove(&thread->sibling);
     thread->process->thread_count--;
     object_drop(&thread->process->object);
@@ -110,22 +116,44 @@ void thread_block_until(uint64_t deadline, long result)
 
 static void make_ready(struct thread *thread)
 {
-    assert(thread->state == THREAD_BLOCKED);
+    assert(thread->state != THREAD_READY && thread->state != THREAD_ENDED);
     leave_waits(thread);
     thread->state = THREAD_READY;
-    schedule_ready(thread);
+}
+
+/* The call answers `result`; nothing of it is left. */
+static void complete(struct thread *thread, long result)
+{
+    thread->frame.eax = (uint32_t)result;
+    thread->long_message = false;
 }
 
 void thread_wake(struct thread *thread, long result)
 {
     make_ready(thread);
-    thread->frame.eax = (uint32_t)result;
+    complete(thread, result);
+    schedule_ready(thread);
 }
 
 void thread_restart(struct thread *thread)
 {
     make_ready(thread);
     thread->restart = true;
+    schedule_ready(thread);
+}
+
+void thread_wake_next(struct thread *thread, long result)
+{
+    make_ready(thread);
+    complete(thread, result);
+    schedule_ready_next(thread);
+}
+
+void thread_restart_next(struct thread *thread)
+{
+    make_ready(thread);
+    thread->restart = true;
+    schedule_ready_next(thread);
 }
 
 uint64_t thread_expire(uint64_t now)

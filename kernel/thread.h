@@ -21,10 +21,16 @@
 enum thread_status {
     THREAD_READY, /* running, or in the ready queue */
     THREAD_BLOCKED,
+    THREAD_RECEIVING, /* at thread->port */
+    THREAD_CALLING,   /* in the queue of thread->endpoint's port */
+    THREAD_AWAITING,  /* the answer of thread->server, or behind thread->reply */
     THREAD_ENDED,
 };
 
 struct process;
+struct port;
+struct endpoint;
+struct reply;
 
 struct thread {
     struct object object;
@@ -34,6 +40,7 @@ struct thread {
 
     uint8_t state;           /* [k] enum thread_status */
     uint8_t priority;        /* [k] at which it runs: 0 to PRIORITY_MAX */
+    uint8_t base_priority;   /* [k] its own, without what it inherits */
     bool restart;            /* [k] do the call in the frame again before going on */
     bool timed;              /* [k] in the wheel of deadlines */
     bool on_futex;           /* [k] in the process's tree of futex waiters */
@@ -47,6 +54,19 @@ struct thread {
     struct tree_node futex_node; /* [k] if on_futex: ordered by address, then ticket */
     uint32_t futex_address;
     uint64_t futex_ticket;
+
+    struct port *port;          /* [k] at which it received last, or NULL */
+    struct list server_link;    /* [k] in port->servers */
+    struct thread *client;      /* [k] whom it has to answer, or NULL */
+    struct thread *server;      /* [k] if awaiting: who is to answer, or NULL */
+    struct reply *reply;        /* [k] if awaiting: by which it is answered, or NULL */
+    struct endpoint *endpoint;  /* [k] if calling: held */
+    uint8_t kind;               /* [k] if calling: enum message_kind */
+    bool long_message;          /* [k] its call has a struct message, which is below */
+    bool finishing;             /* [k] its message has come and must be copied out */
+    uint32_t progress;          /* [k] bytes that the call has copied already */
+    struct message message;     /* [k] if long_message */
+    struct user_ptr message_at; /* [k] if long_message: where the user has it */
 };
 
 /* Makes a thread, not yet ready, at the process's cost; NULL if there is no memory. The
@@ -72,6 +92,10 @@ void thread_block_until(uint64_t deadline, long result);
 /* Ends the wait of a blocked thread: its call answers `result`, or is done again. */
 void thread_wake(struct thread *thread, long result);
 void thread_restart(struct thread *thread);
+
+/* The same, and the thread is the next to run among those of its priority. */
+void thread_wake_next(struct thread *thread, long result);
+void thread_restart_next(struct thread *thread);
 
 /* Wakes threads whose deadline has come, a bounded number of them; when it must be called
  * again, or UINT64_MAX. */

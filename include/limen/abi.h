@@ -85,11 +85,12 @@ enum process_reason {
     PROCESS_KILLED,     /* process_kill */
     PROCESS_FAULTED,    /* an exception; vector, error_code, address tell which */
     PROCESS_NO_MEMORY,  /* a page or FPU state was needed and the quota had none */
+    PROCESS_REFUSED,    /* client_fault: a server was sent what breaks its protocol */
 };
 
 struct process_end {
     uint32_t reason;
-    uint32_t status;           /* EXITED, KILLED */
+    uint32_t status;           /* EXITED, KILLED, REFUSED */
     uint32_t vector;           /* FAULTED: the processor's exception number */
     uint32_t error_code;       /* FAULTED: what the processor pushed, or 0 */
     uint32_t address;          /* FAULTED, NO_MEMORY: CR2 of a page fault, else 0 */
@@ -145,6 +146,35 @@ struct memory_map {
 
 /* The most that one memory_read or memory_write copies. */
 #define MEMORY_COPY_MAX 0x10000
+
+/* --- Messages --- */
+
+enum message_kind {
+    MESSAGE_CALL = 1, /* somebody waits for an answer */
+    MESSAGE_SEND,     /* nobody does */
+    MESSAGE_CLOSED,   /* the last handle to the endpoint of this badge went */
+};
+
+#define MESSAGE_HANDLES 4
+
+/*
+ * A message with bytes and handles. Bytes are copied once, from the sender's buffer into
+ * the receiver's, as far as there is room; a receiver can fetch the others by
+ * message_read. Handles need RIGHT_TRANSFER; the receiver gets copies, all or none.
+ */
+struct message {
+    uint32_t words[3];
+    uint32_t badge;        /* out, where received */
+    uint32_t kind;         /* out, where received: enum message_kind */
+    UPTR(const void) send; /* in: what is sent */
+    uint32_t send_size;    /* in: bytes; out: bytes that the other side sends */
+    UPTR(void) receive;    /* in: where bytes are put that come */
+    uint32_t receive_size; /* in: room; out: bytes put there */
+    uint32_t handle_room;  /* in: how many handles are taken at most */
+    uint32_t handle_count; /* in: how many are sent; out: how many came */
+    handle_t handles[MESSAGE_HANDLES];
+    uint32_t rights[MESSAGE_HANDLES]; /* in: for each one sent, as for handle_give */
+};
 
 /* --- Clocks --- */
 

@@ -143,6 +143,12 @@ static char *view(phys_t frame)
                                      : paging_window(WINDOW_PAGE, frame.address);
 }
 
+void *arch_view(phys_t frame)
+{
+    return frame.address < low_limit ? arch_direct(frame)
+                                     : paging_window(WINDOW_VIEW, frame.address);
+}
+
 void arch_page_zero(phys_t frame)
 {
     memset(view(frame), 0, PAGE_SIZE);

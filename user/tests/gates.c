@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 
+#include <limen/message.h>
 #include <limen/tap.h>
 
 #include "child.h"
@@ -44,6 +45,7 @@ static uint64_t time_past = 1;
 static uint64_t time_read;
 static struct system_info system_info;
 static uint32_t word = 5;
+static volatile uint32_t server_ended;
 
 static uint32_t address_of(const void *pointer)
 {
@@ -250,6 +252,85 @@ static void step_machine(uint32_t resource)
          -EINVAL);
 }
 
+/* Answers every call with its words plus one, and ends when the badge is closed. */
+static void serve_plus_one(uint32_t port)
+{
+    struct limen_words message;
+    handle_t handle = {port};
+    long kind = limen_receive_words(handle, &message, NULL);
+    while (kind == MESSAGE_CALL) {
+        for (int i = 0; i < 3; i++)
+            message.words[i]++;
+        kind = limen_reply_receive_words(handle, &message);
+    }
+    (void)limen_handle_close(handle);
+    server_ended = 1;
+    (void)limen_thread_exit(NULL, 0, 0);
+}
+
+/* A call through the gate under test must come back with the answer's words, and nothing
+ * else changed. */
+static void step_call(const char *text, uint32_t endpoint, uint32_t w0)
+{
+    uint32_t words[4] = {endpoint, w0, w0 + 10, w0 + 20};
+    const struct registers *out = &gate_probe.out;
+    long answer = probe_cross(gate->stub, SYS_LIMEN_call, words);
+    bool right = out->esi == w0 + 1 && out->edi == w0 + 11 && out->ebp == w0 + 21;
+    gate_probe.in.esi = out->esi;
+    gate_probe.in.edi = out->edi;
+    gate_probe.in.ebp = out->ebp;
+    record(text, answer == 0 && right, probe_complaint(), answer, 0);
+    call_is_tested[SYS_LIMEN_call] = true;
+}
+
+static void step_refused_messages(uint32_t port, uint32_t endpoint)
+{
+    static const struct message empty;
+    static const struct message greedy = {.handle_count = MESSAGE_HANDLES + 1};
+    uint32_t at = address_of(&empty);
+    step("endpoint_mint: no such port", SYS_LIMEN_endpoint_mint, 1, 5, 0, 0, -EBADF);
+    step("call: a port", SYS_LIMEN_call, port, 1, 2, 3, -EBADF);
+    step("send: no such endpoint", SYS_LIMEN_send, 1, 1, 2, 3, -EBADF);
+    step("receive: an endpoint", SYS_LIMEN_receive, endpoint, 0, 0, 0, -EBADF);
+    step("receive: the deadline has passed", SYS_LIMEN_receive, port,
+         address_of(&time_past), 0, 0, -ETIMEDOUT);
+    step("reply: to nobody", SYS_LIMEN_reply, 0, 1, 2, 3, -ESRCH);
+    step("reply: a word that must be 0", SYS_LIMEN_reply, 1, 1, 2, 3, -EINVAL);
+    step("reply_receive: no such port", SYS_LIMEN_reply_receive, 1, 1, 2, 3, -EBADF);
+    step("reply_defer: nobody to answer", SYS_LIMEN_reply_defer, 0, 0, 0, 0, -ESRCH);
+    step("message_call: bad pointer", SYS_LIMEN_message_call, endpoint, KERNEL_BASE, 0, 0,
+         -EFAULT);
+    step("message_call: too many handles", SYS_LIMEN_message_call, endpoint,
+         address_of(&greedy), 0, 0, -E2BIG);
+    step("message_receive: the deadline has passed", SYS_LIMEN_message_receive, port, at,
+         address_of(&time_past), 0, -ETIMEDOUT);
+    step("message_reply: to nobody", SYS_LIMEN_message_reply, at, 0, 0, 0, -ESRCH);
+    step("message_reply_receive: no such port", SYS_LIMEN_message_reply_receive, 1, at, 0,
+         0, -EBADF);
+    step("message_read: nobody sends", SYS_LIMEN_message_read, 0, 0, at, 4, -ESRCH);
+    step("message_write: nobody waits", SYS_LIMEN_message_write, 0, 0, at, 4, -ESRCH);
+    step("reply_to: no such handle", SYS_LIMEN_reply_to, 1, at, 0, 0, -EBADF);
+    step("client_fault: nobody", SYS_LIMEN_client_fault, 0, 0, 0, 0, -ESRCH);
+}
+
+static void step_ports(void)
+{
+    static uint8_t stack[1024] __attribute__((aligned(16)));
+    uint32_t port =
+        (uint32_t)step("port_create", SYS_LIMEN_port_create, 0, 0, 0, 0, A_HANDLE);
+    uint32_t endpoint = (uint32_t)step("endpoint_mint", SYS_LIMEN_endpoint_mint, port,
+                                       1000, 0, 0, A_HANDLE);
+    step_refused_messages(port, endpoint);
+    server_ended = 0;
+    long server = bare_thread(serve_plus_one, port, stack + sizeof(stack));
+    step_call("call: the server is yet to come", endpoint, 77);
+    step_call("call: the server waits", endpoint, 0xfffffff0);
+    step("handle_close: the endpoint", SYS_LIMEN_handle_close, endpoint, 0, 0, 0, 0);
+    check("the server is told that its badge is closed", wait_for(&server_ended, 1));
+    step("call: a closed endpoint", SYS_LIMEN_call, endpoint, 1, 2, 3, -EBADF);
+    (void)limen_handle_close(handle_of(server));
+}
+
 static void step_unknown_numbers(void)
 {
     static const uint32_t numbers[] = {
@@ -343,6 +424,7 @@ static void test_gate(enum gate number, uint32_t resource)
     step_memory();
     step_waiting();
     step_machine(resource);
+    step_ports();
     step_unknown_numbers();
     check_exit("process_exit", number, SYS_LIMEN_process_exit);
     check_exit("thread_exit: of the last thread", number, SYS_LIMEN_thread_exit);

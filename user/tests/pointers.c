@@ -108,6 +108,43 @@ static void make_processes(void)
     must(limen_process_kill(ended, 3) == 0, "no ended process");
 }
 
+/* --- A caller to answer: its bytes are what message_read and message_write name --- */
+
+static handle_t port, endpoint;
+
+static void call_with_bytes(uint32_t unused)
+{
+    static uint8_t bytes[64];
+    struct message message = {
+        .send = bytes,
+        .send_size = sizeof(bytes),
+        .receive = bytes,
+        .receive_size = sizeof(bytes),
+    };
+    (void)unused;
+    for (;;)
+        (void)limen_message_call(endpoint, &message);
+}
+
+static void make_caller(void)
+{
+    static uint8_t stack[1024] __attribute__((aligned(16)));
+    port = handle_of(limen_port_create());
+    endpoint = handle_of(limen_endpoint_mint(port, 1));
+    must(bare_thread(call_with_bytes, 0, stack + sizeof(stack)) > 0, "no caller");
+}
+
+static void receive_caller(void)
+{
+    long answer = limen_receive(port, NULL);
+    must(answer == MESSAGE_CALL || answer == -EBUSY, "nobody calls");
+}
+
+static bool is_message(uint32_t number)
+{
+    return number >= SYS_LIMEN_message_call && number <= SYS_LIMEN_reply_to;
+}
+
 /* The arguments of a call that are not its pointer under test; all that succeed quickly.
  */
 static void other_arguments(uint32_t number, uint32_t words[WORDS])
@@ -137,6 +174,10 @@ static void other_arguments(uint32_t number, uint32_t words[WORDS])
         words[0] = CONSOLE_MAIN;
     if (number == SYS_LIMEN_memory_read || number == SYS_LIMEN_memory_write)
         words[1] = address_of(good) + 64;
+    if (is_message(number))
+        receive_caller();
+    if (number == SYS_LIMEN_message_read || number == SYS_LIMEN_message_write)
+        words[1] = 0;
     if (number == SYS_LIMEN_log_read)
         words[0] = system_now().log_start;
 }
@@ -186,7 +227,8 @@ static bool is_right(uint32_t number, int argument, const struct place *place,
     case PLACE_READ_ONLY:
         if (constant || is_futex(number))
             return answer != -EFAULT;
-        return error || (number == SYS_LIMEN_memory_map && answer < 0);
+        return error || (number == SYS_LIMEN_memory_map && answer < 0) ||
+               (is_message(number) && answer == -E2BIG);
     default:
         return answer != -EFAULT;
     }
@@ -379,6 +421,7 @@ int main(void)
     unsigned int sizes = sizeof(wrong_sizes) / sizeof(*wrong_sizes);
     make_pages();
     make_processes();
+    make_caller();
     tap_plan(count_pointers() + sizes + 3);
     *(volatile uint32_t *)last_page = 1;
     touch_own_memory();

@@ -19,7 +19,8 @@ enum {
 /* The crossing in use: eax, ebx, esi, edi, ebp in; eax out; ecx, edx and flags lost. */
 extern void (*limen_gate)(void);
 
-/* Crosses with a number and four words. ebp is exchanged by hand: it may be the frame
+/* Crosses with a number and four words; what comes back in them is lost (limen/message.h
+ * has the calls that answer words). ebp is exchanged by hand: it may be the frame
  * pointer. */
 static inline long limen_cross(uint32_t number, uint32_t w0, uint32_t w1, uint32_t w2,
                                uint32_t w3)
@@ -30,8 +31,8 @@ static inline long limen_cross(uint32_t number, uint32_t w0, uint32_t w1, uint32
                      "movl %%ecx, %%ebp\n\t"
                      "call *%%edx\n\t"
                      "popl %%ebp"
-                     : "+a"(result), "+c"(w3), "+d"(gate)
-                     : "b"(w0), "S"(w1), "D"(w2)
+                     : "+a"(result), "+c"(w3), "+d"(gate), "+b"(w0), "+S"(w1), "+D"(w2)
+                     :
                      : "memory", "cc");
     return result;
 }

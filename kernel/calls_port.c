@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* System calls on ports, endpoints and three-word messages. */
+#include "cpu.h"
+#include "deadline.h"
+#include "error.h"
+#include "port.h"
+#include "process.h"
+#include "system_call.h"
+#include "thread.h"
+
+static struct thread *self(void)
+{
+    return cpu()->current;
+}
+
+static long find_port(handle_t handle, uint32_t rights, struct port **port)
+{
+    struct object *object;
+    long error =
+        handle_look(&self()->process->handles, handle, OBJECT_PORT, rights, &object);
+
+    *port = error ? NULL : container_of(object, struct port, object);
+    return error;
+}
+
+static long find_endpoint(handle_t handle, struct endpoint **endpoint)
+{
+    struct object *object;
+    long error = handle_look(&self()->process->handles, handle, OBJECT_ENDPOINT,
+                             RIGHT_SEND, &object);
+
+    *endpoint = error ? NULL : container_of(object, struct endpoint, object);
+    return error;
+}
+
+/* Hands the object that was just made to the caller. */
+static long add(struct object *object)
+{
+    long handle = handle_add(&self()->process->handles, object, RIGHTS_ALL);
+
+    object_drop(object);
+    return handle;
+}
+
+long sys_port_create(void)
+{
+    struct port *port = port_create(&self()->process->quota);
+
+    return port ? add(&port->object) : -ENOMEM;
+}
+
+long sys_endpoint_mint(handle_t handle, uint32_t badge)
+{
+    struct port *port;
+    long error = find_port(handle, RIGHT_MINT, &port);
+
+    if (error)
+        return error;
+    struct endpoint *endpoint = endpoint_create(&self()->process->quota, port, badge);
+    if (!endpoint)
+        return -ENOMEM;
+    long result = handle_add(&self()->process->handles, &endpoint->object, RIGHTS_ALL);
+    if (result < 0)
+        endpoint_free(endpoint); /* nobody has had it: the port is not told */
+    else
+        object_drop(&endpoint->object);
+    return result;
+}
+
+long sys_call(handle_t handle, uint32_t, uint32_t, uint32_t)
+{
+    struct endpoint *endpoint;
+    long error = find_endpoint(handle, &endpoint);
+
+    return error ? error : port_send(endpoint, MESSAGE_CALL);
+}
+
+long sys_send(handle_t handle, uint32_t, uint32_t, uint32_t)
+{
+    struct endpoint *endpoint;
+    long error = find_endpoint(handle, &endpoint);
+
+    return error ? error : port_send(endpoint, MESSAGE_SEND);
+}
+
+long sys_reply(uint32_t reserved, uint32_t w0, uint32_t w1, uint32_t w2)
+{
+    struct thread *client = self()->client;
+
+    if (reserved)
+        return -EINVAL;
+    if (!client)
+        return -ESRCH;
+    port_answer(client, (const uint32_t[]){w0, w1, w2});
+    return 0;
+}
+
+long sys_receive(handle_t handle, struct user_ptr deadline)
+{
+    struct port *port;
+    uint64_t until;
+    long error;
+
+    if ((error = deadline_read(deadline, &until)) ||
+        (error = find_port(handle, RIGHT_RECEIVE, &port)))
+        return error;
+    return port_receive(port, until);
+}
+
+long sys_reply_receive(handle_t handle, uint32_t w0, uint32_t w1, uint32_t w2)
+{
+    struct port *port;
+    long error = find_port(handle, RIGHT_RECEIVE, &port);
+
+    if (error)
+        return error;
+    if (self()->client)
+        port_answer(self()->client, (const uint32_t[]){w0, w1, w2});
+    return port_receive(port, DEADLINE_NONE);
+}
+
+long sys_reply_defer(void)
+{
+    if (!self()->client)
+        return -ESRCH;
+    struct reply *reply = port_defer();
+    if (!reply)
+        return -ENOMEM;
+    return add(&reply->object);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Long messages: what a struct message adds to three words. */
+#ifndef KERNEL_MESSAGE_H
+#define KERNEL_MESSAGE_H
+
+#include <stdbool.h>
+
+struct thread;
+
+/* Whether the receiver takes as many handles as the sender's message has. */
+bool message_fits(const struct thread *sender, const struct thread *receiver);
+
+/* Copies into the running thread what belongs to the message that it has received, and
+ * tells it: the message's kind, -EFAULT, or -EAGAIN: its sender is gone or could not be
+ * copied from, so there is no message. */
+[[nodiscard]] long message_finish_receive(void);
+
+#endif

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ordinary path of messages: see port.h. Whoever can bring sender and receiver
+ * together does it: the sender if somebody receives, else the receiver when it comes.
+ */
+#include "port.h"
+
+#include "arch.h"
+#include "cpu.h"
+#include "deadline.h"
+#include "error.h"
+#include "memory.h"
+#include "message.h"
+#include "priority.h"
+#include "process.h"
+#include "schedule.h"
+
+/* --- Objects --- */
+
+struct port *port_create(struct quota *quota)
+{
+    struct port *port = slab_take(quota, SLAB_PORT);
+
+    if (!port)
+        return NULL;
+    object_init(&port->object, OBJECT_PORT);
+    port->quota = quota;
+    list_init(&port->receivers);
+    list_init(&port->events);
+    list_init(&port->servers);
+    priority_queue_init(&port->callers);
+    return port;
+}
+
+/* Frees the memory of a dead port that nothing points to. */
+static void free_if_last(struct port *port)
+{
+    if (!port->dead || port->endpoints > 0)
+        return;
+    slab_give(port->quota, port);
+}
+
+struct endpoint *endpoint_create(struct quota *quota, struct port *port, uint32_t badge)
+{
+    struct endpoint *endpoint = slab_take(quota, SLAB_SMALL);
+
+    if (!endpoint)
+        return NULL;
+    object_init(&endpoint->object, OBJECT_ENDPOINT);
+    endpoint->quota = quota;
+    endpoint->port = port;
+    port->endpoints++;
+    endpoint->closed = (struct port_event){.badge = badge, .kind = MESSAGE_CLOSED};
+    list_init(&endpoint->closed.link);
+    return endpoint;
+}
+
+void endpoint_free(struct endpoint *endpoint)
+{
+    struct port *port = endpoint->port;
+
+    port->endpoints--;
+    slab_give(endpoint->quota, endpoint);
+    free_if_last(port);
+}
+
+/* It goes when its port has been told. */
+void endpoint_destroy(struct endpoint *endpoint)
+{
+    if (endpoint->port->dead)
+        endpoint_free(endpoint);
+    else
+        port_post(endpoint->port, &endpoint->closed);
+}
+
+struct reply *port_defer(void)
+{
+    struct thread *self = cpu()->current;
+    struct quota *quota = &self->process->quota;
+    struct reply *reply = slab_take(quota, SLAB_SMALL);
+
+    if (!reply)
+        return NULL;
+    object_init(&reply->object, OBJECT_REPLY);
+    reply->quota = quota;
+    reply->client = self->client;
+    reply->client->reply = reply;
+    reply->client->server = NULL;
+    self->client = NULL;
+    priority_settle(self);
+    return reply;
+}
+
+void reply_destroy(struct reply *reply)
+{
+    if (reply->client)
+        port_fail(reply->client, -EPIPE);
+    slab_give(reply->quota, reply);
+}
+
+/* --- Who waits --- */
+
+/* The callers of the port have changed, or who serves it. */
+static void settle_server(struct port *port)
+{
+    if (!list_empty(&port->servers))
+        priority_settle(container_of(port->servers.next, struct thread, server_link));
+}
+
+/* Takes the thread that has waited longest for a message, or NULL. */
+static struct thread *take_receiver(struct port *port)
+{
+    struct thread *receiver = port->receiver;
+
+    if (!receiver)
+        return NULL;
+    port->receiver =
+        list_empty(&port->receivers)
+            ? NULL
+            : container_of(list_take(&port->receivers), struct thread, queue);
+    receiver->state = THREAD_BLOCKED;
+    return receiver;
+}
+
+static void leave_receivers(struct thread *thread)
+{
+    struct port *port = thread->port;
+
+    if (port->receiver == thread)
+        (void)take_receiver(port);
+    else
+        list_remove(&thread->queue);
+}
+
+static struct thread *first_caller(struct port *port)
+{
+    return port->callers.top < 0 ? NULL
+                                 : container_of(port->callers.first[port->callers.top],
+                                                struct thread, queue);
+}
+
+/* Takes a caller out of the queue; its endpoint's hold goes to whoever calls this. */
+static void leave_callers(struct thread *caller)
+{
+    priority_queue_remove(&caller->endpoint->port->callers, &caller->queue,
+                          caller->priority);
+    caller->state = THREAD_BLOCKED;
+}
+
+/* Cuts the links between a client and whoever is to answer. */
+static void unlink_client(struct thread *client)
+{
+    struct thread *server = client->server;
+
+    if (client->reply)
+        client->reply->client = NULL;
+    client->reply = NULL;
+    client->server = NULL;
+    client->state = THREAD_BLOCKED;
+    if (server) {
+        server->client = NULL;
+        priority_settle(server);
+    }
+}
+
+static void link_client(struct thread *client, struct thread *server)
+{
+    assert(!server->client && !client->server && !client->reply);
+    client->state = THREAD_AWAITING;
+    client->server = server;
+    server->client = client;
+}
+
+void port_leave_waits(struct thread *thread)
+{
+    if (thread->state == THREAD_RECEIVING) {
+        leave_receivers(thread);
+    } else if (thread->state == THREAD_CALLING) {
+        struct endpoint *endpoint = thread->endpoint;
+        leave_callers(thread);
+        settle_server(endpoint->port);
+        object_drop(&endpoint->object);
+    } else if (thread->state == THREAD_AWAITING) {
+        unlink_client(thread);
+    }
+}
+
+/* The thread serves this port from now on, NULL: none. */
+static void serve(struct thread *thread, struct port *port)
+{
+    struct port *before = thread->port;
+
+    if (before == port)
+        return;
+    thread->port = port;
+    list_remove(&thread->server_link);
+    if (port)
+        list_append(&port->servers, &thread->server_link);
+    if (before)
+        settle_server(before);
+    priority_settle(thread);
+}
+
+void port_leave(struct thread *thread)
+{
+    if (thread->client)
+        port_fail(thread->client, -EPIPE);
+    serve(thread, NULL);
+}
+
+/* --- Messages --- */
+
+uint32_t *port_words(struct thread *thread)
+{
+    return thread->long_message ? thread->message.words : &thread->frame.esi;
+}
+
+/* Puts a message where the receiver looks for it; the kind that it is told. */
+static long put_message(struct thread *receiver, enum message_kind kind, uint32_t badge,
+                        const uint32_t words[3])
+{
+    memcpy(port_words(receiver), words, 3 * sizeof(*words));
+    if (receiver->long_message) {
+        receiver->message.kind = kind;
+        receiver->message.badge = badge;
+    } else {
+        receiver->frame.ebx = badge;
+        if (receiver == cpu()->current)
+            cpu()->work |= WORK_FRAME;
+    }
+    return (long)kind;
+}
+
+/* Gives a message to a receiver that waited. Its long message is finished when it runs.
+ */
+static void deliver(struct thread *receiver, enum message_kind kind, uint32_t badge,
+                    const uint32_t words[3])
+{
+    long result = put_message(receiver, kind, badge, words);
+
+    if (receiver->long_message) {
+        receiver->finishing = true;
+        thread_restart_next(receiver);
+    } else {
+        thread_wake_next(receiver, result);
+    }
+}
+
+static const uint32_t no_words[3];
+
+void port_post(struct port *port, struct port_event *event)
+{
+    struct thread *receiver = take_receiver(port);
+
+    assert(!list_in(&event->link));
+    if (!receiver) {
+        list_append(&port->events, &event->link);
+        return;
+    }
+    deliver(receiver, event->kind, event->badge, no_words);
+    if (event->kind == MESSAGE_CLOSED)
+        endpoint_free(container_of(event, struct endpoint, closed));
+}
+
+/* The running thread waits in the queue until it is received from. */
+static void join_callers(struct endpoint *endpoint, enum message_kind kind)
+{
+    struct thread *self = cpu()->current;
+    struct port *port = endpoint->port;
+
+    object_hold(&endpoint->object);
+    thread_block();
+    self->state = THREAD_CALLING;
+    self->endpoint = endpoint;
+    self->kind = (uint8_t)kind;
+    priority_queue_append(&port->callers, &self->queue, self->priority);
+    settle_server(port);
+}
+
+long port_send(struct endpoint *endpoint, enum message_kind kind)
+{
+    struct thread *self = cpu()->current;
+    struct port *port = endpoint->port;
+
+    if (port->dead)
+        return -EPIPE;
+    struct thread *receiver = port->receiver;
+    if (!receiver) {
+        join_callers(endpoint, kind);
+        return 0;
+    }
+    if (!message_fits(self, receiver))
+        return -E2BIG;
+    /* nothing below fails */
+    (void)take_receiver(port);
+    if (kind == MESSAGE_CALL) {
+        thread_block();
+        link_client(self, receiver);
+        priority_settle(receiver);
+    }
+    deliver(receiver, kind, endpoint->closed.badge, port_words(self));
+    return 0;
+}
+
+/* Takes the first caller's message into the running thread; what it is told. */
+static long take_call(struct thread *caller)
+{
+    struct thread *self = cpu()->current;
+    struct endpoint *endpoint = caller->endpoint;
+    enum message_kind kind = caller->kind;
+
+    leave_callers(caller);
+    if (!message_fits(caller, self)) {
+        thread_wake(caller, -E2BIG);
+        object_drop(&endpoint->object);
+        return -EAGAIN;
+    }
+    long result = put_message(self, kind, endpoint->closed.badge, port_words(caller));
+    if (kind == MESSAGE_CALL)
+        link_client(caller, self);
+    else
+        thread_wake(caller, 0);
+    object_drop(&endpoint->object);
+    priority_settle(self);
+    return result;
+}
+
+static long take_event(struct port *port)
+{
+    struct port_event *event =
+        container_of(list_take(&port->events), struct port_event, link);
+    long result = put_message(cpu()->current, event->kind, event->badge, no_words);
+
+    if (event->kind == MESSAGE_CLOSED)
+        endpoint_free(container_of(event, struct endpoint, closed));
+    return result;
+}
+
+/* The running thread waits until a message comes. */
+static void join_receivers(struct port *port, uint64_t deadline)
+{
+    struct thread *self = cpu()->current;
+
+    priority_settle(self);
+    deadline_block(deadline, -ETIMEDOUT);
+    self->state = THREAD_RECEIVING;
+    if (!port->receiver)
+        port->receiver = self;
+    else
+        list_append(&port->receivers, &self->queue);
+}
+
+long port_receive(struct port *port, uint64_t deadline)
+{
+    struct thread *self = cpu()->current;
+    struct thread *caller;
+
+    if (self->client)
+        return -EBUSY;
+    serve(self, port);
+    for (;;) {
+        long result = -EAGAIN;
+        if (!list_empty(&port->events))
+            result = take_event(port);
+        else if ((caller = first_caller(port)))
+            result = take_call(caller);
+        else if (deadline_passed(deadline))
+            return -ETIMEDOUT;
+        else
+            break;
+        if (result >= 0 && self->long_message)
+            result = message_finish_receive();
+        if (result != -EAGAIN)
+            return result;
+    }
+    join_receivers(port, deadline);
+    return 0;
+}
+
+void port_answer(struct thread *client, const uint32_t words[3])
+{
+    unlink_client(client);
+    memcpy(port_words(client), words, 3 * sizeof(*words));
+    if (client->long_message) {
+        client->finishing = true;
+        thread_restart_next(client);
+    } else {
+        thread_wake_next(client, 0);
+    }
+}
+
+void port_fail(struct thread *client, long error)
+{
+    unlink_client(client);
+    thread_wake(client, error);
+}
+
+/* --- The end of a port --- */
+
+void port_destroy(struct port *port)
+{
+    struct thread *thread;
+
+    port->dead = true;
+    port->endpoints++; /* keeps it until the end of this */
+    while ((thread = take_receiver(port)))
+        thread_wake(thread, -EPIPE);
+    while ((thread = first_caller(port))) {
+        thread_wake(thread, -EPIPE); /* leaves the queue, drops its endpoint */
+        arch_take_interrupts();
+    }
+    while (!list_empty(&port->events)) {
+        struct port_event *event =
+            container_of(list_take(&port->events), struct port_event, link);
+        if (event->kind == MESSAGE_CLOSED)
+            endpoint_free(container_of(event, struct endpoint, closed));
+        arch_take_interrupts();
+    }
+    while (!list_empty(&port->servers)) {
+        serve(container_of(port->servers.next, struct thread, server_link), NULL);
+        arch_take_interrupts();
+    }
+    port->endpoints--;
+    free_if_last(port);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ports, where messages arrive, and endpoints, the rights to send to one. Messages are
+ * not stored: a caller waits, itself in the port's queue, until its message is taken.
+ *
+ * A thread that sends is THREAD_CALLING while it stands in the queue, then
+ * THREAD_AWAITING until its call is answered. Who is to answer is in `server`, and its
+ * `client` points back; or a reply object stands between them. An end of either cuts
+ * both links.
+ */
+#ifndef KERNEL_PORT_H
+#define KERNEL_PORT_H
+
+#include <limen/abi.h>
+
+#include "object.h"
+#include "priority_queue.h"
+
+struct quota;
+struct thread;
+
+/* What a port is told by the kernel, not by a caller. */
+struct port_event {
+    struct list link; /* [k] in port->events while it waits */
+    uint32_t badge;   /* [I] */
+    uint8_t kind;     /* [I] enum message_kind */
+};
+
+struct port {
+    struct object object;
+    struct quota *quota;           /* [I] pays for it */
+    struct thread *receiver;       /* [k] waits for a message, longer than `receivers` */
+    struct list receivers;         /* [k] more of them */
+    struct list events;            /* [k] struct port_event, the oldest first */
+    struct list servers;           /* [k] threads that received here last */
+    uint32_t endpoints;            /* [k] that exist */
+    bool dead;                     /* [k] nobody has a handle to it */
+    struct priority_queue callers; /* [k] THREAD_CALLING */
+};
+
+struct endpoint {
+    struct object object;
+    struct quota *quota;      /* [I] pays for it */
+    struct port *port;        /* [I] counted in port->endpoints */
+    struct port_event closed; /* its badge; told when nobody holds it any more */
+};
+
+/* One who has to be answered, kept for later. */
+struct reply {
+    struct object object;
+    struct quota *quota;   /* [I] pays for it */
+    struct thread *client; /* [k] borrowed until it is answered or ends, then NULL */
+};
+
+/* Objects with one hold; NULL if the quota has no memory for them. */
+[[nodiscard]] struct port *port_create(struct quota *quota);
+[[nodiscard]] struct endpoint *endpoint_create(struct quota *quota, struct port *port,
+                                               uint32_t badge);
+
+/* Ends of objects. */
+void port_destroy(struct port *port);
+void endpoint_destroy(struct endpoint *endpoint);
+void reply_destroy(struct reply *reply);
+
+/* Frees an endpoint that was never given to anybody, without telling its port. */
+void endpoint_free(struct endpoint *endpoint);
+
+/* Sends the running thread's message; its words stand in place (thread_words). 0, or a
+ * negative error; for MESSAGE_CALL the answer comes later. */
+[[nodiscard]] long port_send(struct endpoint *endpoint, enum message_kind kind);
+
+/* Receives into the running thread: the kind of message, or a negative error. Waits until
+ * the deadline if there is none. */
+[[nodiscard]] long port_receive(struct port *port, uint64_t deadline);
+
+/* Tells the port, now or when somebody receives. The event must not be waiting. */
+void port_post(struct port *port, struct port_event *event);
+
+/* Answers a client with three words, or ends its call with an error. */
+void port_answer(struct thread *client, const uint32_t words[3]);
+void port_fail(struct thread *client, long error);
+
+/* Makes an object of the running thread's client, which it need no longer answer itself;
+ * NULL if there is no memory. */
+[[nodiscard]] struct reply *port_defer(void);
+
+/* Takes a thread out of its part in messages: one that waits, and one that ends. */
+void port_leave_waits(struct thread *thread);
+void port_leave(struct thread *thread);
+
+/* Where a thread's three message words stand. */
+uint32_t *port_words(struct thread *thread);
+
+#endif
