@@ -59,6 +59,7 @@ void arch_init(void)
     serial_init();
     fpu_init();
     gates_init((enum gate_choice)gate_choice);
+    tables_seal();
     threshold_init();
     log_info("processor %x, gates%s%s%s, clock %s", cpu_features.signature, " int80",
              gates_open() & 1u << GATE_SYSENTER ? " sysenter" : "",

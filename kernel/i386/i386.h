@@ -194,6 +194,8 @@ extern struct main_task main_task;
 #define GDT_ENTRIES 12
 
 void tables_init(void);
+/* No gate changes from here on. */
+void tables_seal(void);
 struct descriptor {
     uint32_t low, high;
 };
@@ -256,6 +258,9 @@ static inline void paging_load(struct space *space)
     paging_loaded = space;
     write_cr3(space->directory.address);
 }
+
+/* Makes a page of the kernel's image read-only. */
+void paging_seal(const void *page);
 
 /* Maps the threshold page into the kernel directory, and so into every process. */
 void paging_map_threshold(phys_t frame);

@@ -117,6 +117,12 @@ void paging_init(uint32_t low_end, uint32_t tables)
     set_features();
 }
 
+void paging_seal(const void *page)
+{
+    paging_low_table[phys_of(page) / PAGE_SIZE] &= ~PTE_WRITE;
+    invalidate_page((uint32_t)page);
+}
+
 void paging_map_threshold(phys_t frame)
 {
     paging_window_table[THRESHOLD_INDEX] =

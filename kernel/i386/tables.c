@@ -16,6 +16,7 @@
 #define GATE_TASK 0x8500u
 #define GATE_DPL_3 0x6000u
 
+#define IDT_LIMIT (256 * sizeof(struct descriptor) - 1)
 #define TRAP_VECTORS 48
 #define TRAP_STUB_SIZE 16
 
@@ -26,7 +27,9 @@ struct table_pointer {
 };
 
 struct descriptor gdt[GDT_ENTRIES] __attribute__((aligned(16)));
-static struct descriptor idt[256] __attribute__((aligned(16)));
+/* A page of its own, which tables_seal makes read-only. */
+static struct descriptor idt[PAGE_SIZE / sizeof(struct descriptor)]
+    __attribute__((aligned(PAGE_SIZE)));
 
 struct main_task main_task;
 
@@ -79,7 +82,7 @@ static void fill_idt(void)
 static void load_tables(void)
 {
     struct table_pointer gdt_pointer = {.limit = sizeof(gdt) - 1, .base = (uint32_t)gdt};
-    struct table_pointer idt_pointer = {.limit = sizeof(idt) - 1, .base = (uint32_t)idt};
+    struct table_pointer idt_pointer = {.limit = IDT_LIMIT, .base = (uint32_t)idt};
 
     __asm__ volatile("lgdt %0\n\t"
                      "lidt %1\n\t"
@@ -108,4 +111,15 @@ void tables_init(void)
     fill_gdt();
     fill_idt();
     load_tables();
+}
+
+/*
+ * The first Pentiums hang at LOCK CMPXCHG8B of a register, which any program may try:
+ * they lock the bus to fetch the invalid opcode's gate. Where they may not write to the
+ * IDT they take a page fault instead (Pentium Processor Specification Update, erratum
+ * 81).
+ */
+void tables_seal(void)
+{
+    paging_seal(idt);
 }
