@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the boot loader's memory map to the frame allocator. The frame records, and the
- * direct map's page tables where the processor has no large pages, take the first room
- * that fits behind the kernel; what neither they, the kernel nor the boot archive occupy
- * becomes free frames.
+ * From the boot loader's memory map to the frame allocator. The frame records, the table
+ * of futex waiters, and the direct map's page tables where the processor has no large
+ * pages, take the first room that fits behind the kernel; what neither they, the kernel
+ * nor the boot archive occupy becomes free frames.
  */
 #include "arch.h"
 #include "assert.h"
 #include "boot.h"
+#include "futex.h"
 #include "log.h"
 #include "memory.h"
 
@@ -100,14 +101,18 @@ void boot_memory_init(const struct multiboot *boot)
     low_end -= low_end % LARGE_PAGE;
     uint32_t tables = arch_memory_tables(low_end);
     uint32_t records = page_up((top >> PAGE_SHIFT) * sizeof(struct frame));
-    uint32_t room = find_room(boot, tables + records, low_end, taken, TAKEN);
+    uint32_t futexes = page_up(futex_table_size(top >> PAGE_SHIFT));
+    uint32_t size = tables + records + futexes;
+    uint32_t room = find_room(boot, size, low_end, taken, TAKEN);
     if (!room)
         boot_refuse("there is too little memory for the kernel's tables");
     arch_memory_init(low_end, room);
 
-    taken[TAKEN - 1] = (struct range){room, room + tables + records};
+    taken[TAKEN - 1] = (struct range){room, room + size};
     frame_init(arch_direct(PHYS(room + tables)), top >> PAGE_SHIFT,
                low_end >> PAGE_SHIFT);
+    futex_init(arch_direct(PHYS(room + tables + records)),
+               futex_table_size(top >> PAGE_SHIFT));
 
     uint32_t cursor = 0;
     uint32_t start, end;

@@ -4,9 +4,13 @@
 #include "cpu.h"
 #include "deadline.h"
 #include "error.h"
+#include "futex.h"
 #include "process.h"
+#include "schedule.h"
 #include "thread.h"
 #include "user_copy.h"
+
+#define RELEASE_BATCH 64 /* waiters woken or moved between two preemption points */
 
 long sys_clock_get(uint32_t clock, struct user_ptr time)
 {
@@ -30,32 +34,6 @@ long sys_clock_sleep(struct user_ptr deadline)
     return 0;
 }
 
-static uint64_t next_ticket;
-
-/* Puts a thread behind the others that wait on the address. */
-static void join_waiters(struct thread *thread, uint32_t address)
-{
-    thread->futex_address = address;
-    thread->futex_ticket = next_ticket++;
-    thread->on_futex = true;
-    tree_insert(&thread->process->futexes, &thread->futex_node);
-}
-
-static bool at_or_after(const struct tree_node *node, const void *address)
-{
-    return container_of(node, struct thread, futex_node)->futex_address >=
-           *(const uint32_t *)address;
-}
-
-/* The thread that has waited longest on the address, or NULL. */
-static struct thread *first_waiter(struct process *process, uint32_t address)
-{
-    struct tree_node *node = tree_search(&process->futexes, at_or_after, &address);
-    struct thread *thread = node ? container_of(node, struct thread, futex_node) : NULL;
-
-    return thread && thread->futex_address == address ? thread : NULL;
-}
-
 /* A word that user mode may have: aligned, below the kernel. */
 static long check_word(struct user_ptr word)
 {
@@ -77,46 +55,50 @@ long sys_futex_wait(struct user_ptr word, uint32_t expected, struct user_ptr dea
         return -EAGAIN;
     if (deadline_passed(until))
         return -ETIMEDOUT;
-    join_waiters(cpu()->current, word.address);
+    futex_join(cpu()->current, word.address);
     deadline_block(until, -ETIMEDOUT);
     return 0;
 }
 
-static uint32_t wake(struct process *process, uint32_t address, uint32_t count)
+/* Wakes the first `count` that wait on a word and moves those behind them, up to `limit`
+ * in all, to another word. */
+static long release(uint32_t address, uint32_t count, uint64_t limit, uint32_t target)
 {
-    uint32_t woken = 0;
+    struct thread *self = cpu()->current;
+    uint32_t done = self->progress;
     struct thread *thread;
 
-    while (woken < count && (thread = first_waiter(process, address))) {
-        thread_wake(thread, 0);
-        woken++;
+    self->progress = 0;
+    while (done < limit && (thread = futex_first(self->process, address))) {
+        if (done < count) {
+            thread_wake(thread, 0);
+        } else {
+            futex_leave(thread);
+            futex_join(thread, target);
+        }
+        if (++done % RELEASE_BATCH == 0 && schedule_preempt_point()) {
+            self->progress = done;
+            return schedule_again();
+        }
     }
-    return woken;
+    return (long)done;
 }
 
 long sys_futex_wake(struct user_ptr word, uint32_t count)
 {
     long error = check_word(word);
 
-    return error ? error : (long)wake(cpu()->current->process, word.address, count);
+    return error ? error : release(word.address, count, count, 0);
 }
 
 long sys_futex_requeue(struct user_ptr word, uint32_t count, uint32_t move,
                        struct user_ptr target)
 {
-    struct process *process = cpu()->current->process;
-    uint32_t moved = 0;
-    struct thread *thread;
     long error;
 
     if ((error = check_word(word)) || (error = check_word(target)))
         return error;
-    uint32_t woken = wake(process, word.address, count);
-    while (word.address != target.address && moved < move &&
-           (thread = first_waiter(process, word.address))) {
-        tree_remove(&process->futexes, &thread->futex_node);
-        join_waiters(thread, target.address);
-        moved++;
-    }
-    return (long)(woken + moved);
+    if (word.address == target.address)
+        move = 0;
+    return release(word.address, count, (uint64_t)count + move, target.address);
 }

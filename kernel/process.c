@@ -21,15 +21,6 @@ uint32_t process_count(void)
     return count;
 }
 
-static bool futex_before(const struct tree_node *a, const struct tree_node *b)
-{
-    const struct thread *x = container_of(a, struct thread, futex_node);
-    const struct thread *y = container_of(b, struct thread, futex_node);
-
-    return x->futex_address != y->futex_address ? x->futex_address < y->futex_address
-                                                : x->futex_ticket < y->futex_ticket;
-}
-
 /* Takes the limit out of the parent's quota, and the first frame. */
 static struct process *take_home(struct process *parent, uint32_t pages)
 {
@@ -50,7 +41,7 @@ struct process *process_create(struct process *parent, uint32_t pages)
     if (!process)
         return NULL;
 
-    *process = (struct process){.futexes = {.before = futex_before}};
+    *process = (struct process){0};
     quota_init(&process->quota, parent ? &parent->quota : NULL, pages);
     process->quota.used = 1;
     if (space_init(&process->space, &process->quota)) {

@@ -27,7 +27,6 @@ struct process {
     struct list threads;    /* [k] those that have not ended */
     uint32_t thread_count;  /* [k] */
     struct list waiters;    /* [k] threads in process_wait */
-    struct tree futexes;    /* [k] waiting threads, by address and ticket */
     struct list work;       /* [k] among those that ended, or that nobody holds */
     struct process_end end; /* [k] reason is 0 until it has ended */
     uint8_t *io_bitmap[2];  /* [k] owned: pages, a 0 bit opens the port; or NULL */

@@ -74,10 +74,9 @@ static void leave_waits(struct thread *thread)
         port_leave_waits(thread);
     if (thread->timed)
         wheel_remove(&deadlines, &thread->timer);
-    if (thread->on_futex)
-        tree_remove(&thread->process->futexes, &thread->futex_node);
+    if (thread->futex_place != FUTEX_NONE)
+        futex_leave(thread);
     thread->timed = false;
-    thread->on_futex = false;
     list_remove(&thread->queue);
 }
 

@@ -12,11 +12,11 @@
 #include <stdint.h>
 
 #include "arch_thread.h"
+#include "futex.h"
 #include "list.h"
 #include "object.h"
 #include "system_call.h"
 #include "timing_wheel.h"
-#include "tree.h"
 
 enum thread_status {
     THREAD_READY, /* running, or in the ready queue */
@@ -43,7 +43,8 @@ struct thread {
     uint8_t base_priority;   /* [k] its own, without what it inherits */
     bool restart;            /* [k] do the call in the frame again before going on */
     bool timed;              /* [k] in the wheel of deadlines */
-    bool on_futex;           /* [k] in the process's tree of futex waiters */
+    uint8_t futex_place;     /* [k] enum futex_place: waits on a word of memory */
+    uint32_t progress;       /* [k] if restart: what of the call is done; else 0 */
     struct process *process; /* [I] held until it ends; then only good for its quota */
     struct list sibling;     /* [k] in process->threads, until it ends */
     struct list queue;       /* [k] ready: in the ready queue; blocked: among waiters */
@@ -51,9 +52,7 @@ struct thread {
     struct timer timer;  /* [k] if timed */
     long timeout_result; /* [k] if timed: what the call answers then */
 
-    struct tree_node futex_node; /* [k] if on_futex: ordered by address, then ticket */
-    uint32_t futex_address;
-    uint64_t futex_ticket;
+    struct futex_waiter futex; /* [k] if it waits on a word */
 
     struct port *port;          /* [k] at which it received last, or NULL */
     struct list server_link;    /* [k] in port->servers */
@@ -64,7 +63,6 @@ struct thread {
     uint8_t kind;               /* [k] if calling: enum message_kind */
     bool long_message;          /* [k] its call has a struct message, which is below */
     bool finishing;             /* [k] its message has come and must be copied out */
-    uint32_t progress;          /* [k] bytes that the call has copied already */
     struct message message;     /* [k] if long_message */
     struct user_ptr message_at; /* [k] if long_message: where the user has it */
 };

@@ -9,6 +9,8 @@
 
 #define WAITERS 6
 #define STACK_SIZE 1024
+#define CROWD 400
+#define CROWD_STACK 512
 
 static uint8_t stacks[WAITERS][STACK_SIZE] __attribute__((aligned(16)));
 static long threads[WAITERS];
@@ -43,18 +45,25 @@ static bool start_waiters(uint32_t count)
     return right;
 }
 
-/* Wakes who still waits, and goes on when the waiters are no more. */
-static bool end_waiters(uint32_t count)
+/* Goes on when there is no other thread any more. */
+static bool alone(void)
 {
     struct process_info info = {.threads = 2};
-    bool right;
-    (void)limen_futex_wake(&words[0], WAITERS);
-    (void)limen_futex_wake(&words[1], WAITERS);
-    right = wait_for(&answered, count);
+    bool right = true;
     while (right && info.threads > 1) {
         (void)limen_thread_yield();
         right = limen_process_info(HANDLE_SELF, &info) == 0;
     }
+    return right;
+}
+
+/* Wakes who still waits, and goes on when the waiters are no more. */
+static bool end_waiters(uint32_t count)
+{
+    bool right;
+    (void)limen_futex_wake(&words[0], WAITERS);
+    (void)limen_futex_wake(&words[1], WAITERS);
+    right = wait_for(&answered, count) && alone();
     for (uint32_t i = 0; i < count; i++)
         right = limen_handle_close(handle_of(threads[i])) == 0 && right;
     return right;
@@ -92,6 +101,42 @@ static bool requeue(void)
             wait_for(&answered, 4) && limen_futex_wake(&words[1], 9) == 2 &&
             wait_for(&answered, 6);
     return end_waiters(6) && right;
+}
+
+static void wait_in_crowd(uint32_t unused)
+{
+    (void)unused;
+    if (limen_futex_wait(&words[0], 0, NULL) == 0)
+        __atomic_fetch_add(&answered, 1, __ATOMIC_SEQ_CST);
+    (void)limen_thread_exit(NULL, 0, 0);
+}
+
+/* More than are woken or moved at one go, so that other threads come in between. */
+static bool crowd(void)
+{
+    static uint8_t crowd_stacks[CROWD][CROWD_STACK] __attribute__((aligned(16)));
+    bool right = true;
+    long moved = 0;
+    answered = 0;
+    words[0] = 0;
+    for (uint32_t i = 0; right && i < CROWD; i++) {
+        long thread = bare_thread(wait_in_crowd, i, crowd_stacks[i] + CROWD_STACK);
+        right = thread > 0 && limen_handle_close(handle_of(thread)) == 0;
+    }
+    while (right && moved < CROWD) {
+        long result = limen_futex_requeue(&words[0], 0, 0xffffffff, &words[1]);
+        right = step_ok(result >= 0, "requeue", result) && limen_thread_yield() == 0;
+        moved += result;
+    }
+    right = right && moved == CROWD &&
+            limen_futex_requeue(&words[1], 100, 250, &words[0]) == 350 &&
+            wait_for(&answered, 100) &&
+            limen_futex_wake(&words[1], 0xffffffff) == CROWD - 350 &&
+            wait_for(&answered, CROWD - 250) &&
+            limen_futex_wake(&words[0], 0xffffffff) == 250;
+    (void)limen_futex_wake(&words[0], CROWD);
+    (void)limen_futex_wake(&words[1], CROWD);
+    return right && wait_for(&answered, CROWD) && alone();
 }
 
 static bool requeue_to_itself(void)
@@ -194,6 +239,7 @@ static const struct test_case cases[] = {
     {"wake as many as asked", wake_counts},
     {"wake in the order of waiting", wake_order},
     {"requeue wakes some and moves some", requeue},
+    {"wake and requeue hundreds", crowd},
     {"requeue to the same word", requeue_to_itself},
     {"requeue that wakes none", requeue_nothing},
     {"a deadline ends a wait", time_out},

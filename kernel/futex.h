@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads that wait on a word of their process's memory. Those of one word form a ring in
+ * the order of their coming; the first of each ring stands in one hash table for all
+ * processes. What falls into one bucket is a balanced tree: to enter, to leave and to
+ * find a word costs the same with any number of waiters, and at most their logarithm
+ * where somebody chose words of one bucket.
+ */
+#ifndef KERNEL_FUTEX_H
+#define KERNEL_FUTEX_H
+
+#include <stdint.h>
+
+#include "tree.h"
+
+struct process;
+struct thread;
+
+enum futex_place {
+    FUTEX_NONE,
+    FUTEX_FIRST, /* in the table */
+    FUTEX_BEHIND,
+};
+
+struct futex_waiter {
+    struct tree_node node; /* if FUTEX_FIRST: in its bucket's tree */
+    uint32_t address;      /* of the word */
+};
+
+/* How much memory the table takes on a machine of so many frames. */
+uint32_t futex_table_size(uint32_t frames);
+
+/* Begins with nobody waiting; the table is of that size. */
+void futex_init(void *table, uint32_t size);
+
+/* Puts a thread, which is in no list, behind the others that wait on the word. */
+void futex_join(struct thread *thread, uint32_t address);
+
+/* Takes a thread that waits from its word. */
+void futex_leave(struct thread *thread);
+
+/* The thread that has waited longest on the process's word, or NULL. */
+struct thread *futex_first(const struct process *process, uint32_t address);
+
+#endif
