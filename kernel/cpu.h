@@ -18,9 +18,9 @@ struct thread;
 #define WORK_REAP (1u << 1)        /* processes have ended */
 #define WORK_SINGLE_STEP (1u << 2) /* the running thread crossed with TF set */
 #define WORK_READY (1u << 3)       /* a thread was added to the ready queue */
-#define WORK_FRAME (1u << 5)       /* the running call changed more than eax */
 #define WORK_TURN_OVER (1u << 4)   /* the running thread had its turn: others go first */
 #define WORK_NMI (1u << 5)         /* an NMI met the kernel */
+#define WORK_FRAME (1u << 6)       /* the running call changed more than eax */
 
 struct cpu {
     struct thread *current; /* [c] the running thread; its frame takes the next entry */
