@@ -13,12 +13,12 @@
 #include "log.h"
 #include "memory.h"
 #include "process.h"
+#include "resource.h"
 #include "thread.h"
 
 #define STACK_SIZE 0x10000u
 #define STACK_TOP (USER_END - PAGE_SIZE)
 
-static struct resource root_resource = {.port_count = 0x10000, .machine = true};
 static struct memory archive_memory;
 
 /* Maps fresh pages at [start, end), or refuses to boot. */
@@ -142,14 +142,14 @@ void boot_start_init(const struct multiboot *boot, const struct archive *archive
 
     if (!process)
         boot_refuse("there is no memory for init");
-    object_init(&root_resource.object, OBJECT_RESOURCE);
+    resource_init();
     object_init(&archive_memory.object, OBJECT_MEMORY);
     describe_archive(archive);
     load(&process->space, archive, &info);
     map_fresh(&process->space, STACK_TOP - STACK_SIZE, STACK_TOP,
               MEMORY_READ | MEMORY_WRITE);
 
-    info.resource = give(process, &root_resource.object, RIGHTS_ALL);
+    info.resource = give(process, &resource_root.object, RIGHTS_ALL);
     info.archive = give(process, &archive_memory.object,
                         RIGHT_DUPLICATE | RIGHT_TRANSFER | RIGHT_READ);
     info.archive_size = archive->size;

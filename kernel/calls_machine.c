@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* System calls on I/O ports, the console, the log and the machine. */
+/* System calls on resources, I/O ports, the console, the log and the machine. */
 #include "arch.h"
 #include "console.h"
 #include "cpu.h"
@@ -7,20 +7,33 @@
 #include "log.h"
 #include "memory.h"
 #include "process.h"
+#include "resource.h"
 #include "thread.h"
 #include "user_copy.h"
 
-#define PORTS 0x10000u
 #define PORTS_PER_PAGE (PAGE_SIZE * 8u)
 
-static long resource_look(handle_t handle, uint32_t rights, struct resource **resource)
+long sys_resource_derive(handle_t resource, struct user_ptr range)
 {
-    struct process *self = cpu()->current->process;
-    struct object *object;
-    long error = handle_look(&self->handles, handle, OBJECT_RESOURCE, rights, &object);
+    struct process *process = cpu()->current->process;
+    struct resource_range wanted;
+    long error = copy_from_user(&wanted, range, sizeof(wanted));
 
-    *resource = error ? NULL : container_of(object, struct resource, object);
-    return error;
+    if (error)
+        return error;
+    error =
+        resource_look(resource, RIGHT_CONTROL, wanted.kind, wanted.first, wanted.count);
+    if (error)
+        return error;
+    struct resource *derived =
+        resource_create(&process->quota, wanted.kind, wanted.first, wanted.count);
+    if (!derived)
+        return -ENOMEM;
+    /* A new handle, and yet the rights may only shrink. */
+    uint32_t rights = handle_rights(handle_slot(&process->handles, resource, 0));
+    long handle = handle_add(&process->handles, &derived->object, rights);
+    object_drop(&derived->object);
+    return handle;
 }
 
 /* Gives the process its bitmap, with every port closed. */
@@ -41,16 +54,10 @@ static long make_bitmap(struct process *process)
 long sys_ports_request(handle_t resource, uint32_t first, uint32_t count)
 {
     struct process *process = cpu()->current->process;
-    struct resource *authority;
-    long error = resource_look(resource, RIGHT_CONTROL, &authority);
+    long error = resource_look(resource, RIGHT_CONTROL, RESOURCE_PORTS, first, count);
 
     if (error)
         return error;
-    if (first >= PORTS || count == 0 || count > PORTS - first)
-        return -EINVAL;
-    if (first < authority->first_port ||
-        first + count > authority->first_port + authority->port_count)
-        return -EPERM;
     error = make_bitmap(process);
     if (error)
         return error;
@@ -87,27 +94,35 @@ long sys_console_read(uint32_t channel, struct user_ptr buffer, uint32_t size)
     return error || size == 0 ? error : console_read(channel, buffer, size);
 }
 
-long sys_log_write(struct user_ptr text, uint32_t size)
+long sys_log_write(handle_t resource, struct user_ptr text, uint32_t size)
 {
     char line[LOG_LINE_MAX];
+    long error = resource_look(resource, RIGHT_WRITE, RESOURCE_LOG, 0, 1);
 
+    if (error)
+        return error;
     if (size > sizeof(line))
         return -E2BIG;
-    long error = copy_from_user(line, text, size);
+    error = copy_from_user(line, text, size);
     if (error)
         return error;
     log_user_line(line, size);
     return 0;
 }
 
-long sys_log_read(uint32_t offset, struct user_ptr buffer, uint32_t size)
+long sys_log_read(handle_t resource, uint32_t offset, struct user_ptr buffer,
+                  uint32_t size)
 {
     char bytes[256];
+    long error = resource_look(resource, RIGHT_READ, RESOURCE_LOG, 0, 1);
+
+    if (error)
+        return error;
     long count = log_read(offset, bytes, size < sizeof(bytes) ? size : sizeof(bytes));
 
     if (count <= 0)
         return count;
-    long error = copy_to_user(buffer, bytes, (uint32_t)count);
+    error = copy_to_user(buffer, bytes, (uint32_t)count);
     return error ? error : count;
 }
 
@@ -129,13 +144,10 @@ long sys_system_info(struct user_ptr info)
 
 long sys_machine_stop(handle_t resource, uint32_t action, uint32_t status)
 {
-    struct resource *authority;
-    long error = resource_look(resource, RIGHT_CONTROL, &authority);
+    long error = resource_look(resource, RIGHT_CONTROL, RESOURCE_MACHINE, 0, 1);
 
     if (error)
         return error;
-    if (!authority->machine)
-        return -EPERM;
     if (action != MACHINE_POWER_OFF && action != MACHINE_REBOOT)
         return -EINVAL;
     arch_stop(action, status);

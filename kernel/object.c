@@ -5,6 +5,7 @@
 #include "assert.h"
 #include "port.h"
 #include "process.h"
+#include "resource.h"
 #include "thread.h"
 
 void object_init(struct object *object, enum object_type type)
@@ -31,9 +32,11 @@ void object_destroy(struct object *object)
     case OBJECT_REPLY:
         reply_destroy(container_of(object, struct reply, object));
         break;
+    case OBJECT_RESOURCE:
+        resource_destroy(container_of(object, struct resource, object));
+        break;
     default:
-        /* Memory and resource objects are made at boot, and the kernel keeps a hold on
-         * them. */
+        /* Memory objects are made at boot, and the kernel keeps a hold on them. */
         panic("object of type %u dropped too often", object->type);
     }
 }

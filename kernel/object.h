@@ -49,12 +49,4 @@ struct memory {
     uint32_t size; /* [I] bytes, whole pages */
 };
 
-/* Authority over hardware. */
-struct resource {
-    struct object object;
-    uint32_t first_port; /* [I] I/O ports [first_port, first_port + port_count) */
-    uint32_t port_count;
-    bool machine; /* [I] may stop the machine */
-};
-
 #endif

@@ -21,7 +21,7 @@ TEST_RUN = B='$(B)' OBJDUMP='$(OBJDUMP)' tests/run --build $(B)
 # Each unit test: tests/unit/NAME.c, and the files that it is linked with beside
 # UNIT_COMMON. clock and rtc take theirs in by #include, to put a fake board under it.
 UNIT_TESTS := archive clock command elf frame futex gate handle log multiboot quota \
-  region rtc space timing_wheel tree user_range
+  region resource rtc space timing_wheel tree user_range
 UNIT_COMMON := tests/unit/host.c kernel/frame.c
 UNIT_archive := kernel/archive.c
 UNIT_command := kernel/command.c
@@ -33,6 +33,7 @@ UNIT_log := kernel/log.c kernel/format.c
 UNIT_multiboot := kernel/multiboot.c
 UNIT_quota := kernel/quota.c
 UNIT_region := kernel/region.c kernel/tree.c
+UNIT_resource := kernel/resource.c kernel/handle.c kernel/quota.c
 UNIT_space := kernel/space.c kernel/region.c kernel/tree.c kernel/quota.c
 UNIT_timing_wheel := kernel/timing_wheel.c
 UNIT_tree := kernel/tree.c

@@ -194,7 +194,25 @@ enum console_channel {
 
 #define LOG_LINE_MAX 240
 
-/* --- The machine --- */
+/* --- Resources and the machine --- */
+
+/* What a resource is authority over. Each has one kind and one range, but the root
+ * resource, which covers all. */
+enum resource_kind {
+    RESOURCE_PORTS,   /* I/O ports */
+    RESOURCE_MEMORY,  /* physical addresses, for memory_physical */
+    RESOURCE_IRQ,     /* IRQ lines, 0 to 15 */
+    RESOURCE_SYSCALL, /* system call numbers that can be bound */
+    RESOURCE_LOG,     /* the kernel's log: 0 alone */
+    RESOURCE_MACHINE, /* to stop the machine: 0 alone */
+    RESOURCE_KINDS,
+};
+
+struct resource_range {
+    uint32_t kind;  /* enum resource_kind */
+    uint32_t first; /* [first, first + count) */
+    uint32_t count;
+};
 
 enum machine_action {
     MACHINE_POWER_OFF = 1,
@@ -216,7 +234,7 @@ struct system_info {
  * address. */
 #define BOOT_COMMAND_MAX 1024
 struct boot_info {
-    handle_t resource;     /* all I/O ports, the machine */
+    handle_t resource;     /* the root resource, with all rights */
     handle_t archive;      /* the boot archive, a memory object to read */
     uint32_t archive_size; /* bytes */
     uint32_t entry;        /* init's ELF entry point */
@@ -229,10 +247,11 @@ struct boot_info {
 
 /* auxv entries beside the usual ones, for programs that init or spawn started. */
 enum {
-    AT_LIMEN_RESOURCE = 0x4c690001, /* handle: the root resource, absent if not given */
+    AT_LIMEN_RESOURCE = 0x4c690001, /* handle: a resource, absent if not given */
     AT_LIMEN_ARCHIVE,               /* handle: the boot archive */
     AT_LIMEN_ARCHIVE_SIZE,
     AT_LIMEN_STDIO, /* how descriptors 0 to 2 are served: enum stdio_mode */
+    AT_LIMEN_LOG,   /* handle: the kernel's log, to write */
 };
 
 enum stdio_mode {
@@ -246,5 +265,6 @@ static_assert(sizeof(struct thread_state) == 64, "");
 static_assert(sizeof(struct process_end) == 84, "");
 static_assert(sizeof(struct thread_start) == 24, "");
 static_assert(sizeof(struct memory_map) == 20, "");
+static_assert(sizeof(struct resource_range) == 12, "");
 
 #endif

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include <limen/syscall.h>
 
@@ -124,8 +125,10 @@ static void log_line(const char *format, ...)
     va_start(list, format);
     int size = vsnprintf(line, sizeof line, format, list);
     va_end(list);
+    if (size >= (int)sizeof line)
+        size = sizeof line - 1;
     if (size > 0)
-        limen_log_write(line, size < (int)sizeof line ? (uint32_t)size : sizeof line - 1);
+        limen_log_write((handle_t){getauxval(AT_LIMEN_LOG)}, line, (uint32_t)size);
 }
 
 /* One caller: its address, and the function it is in. A return address may be the first

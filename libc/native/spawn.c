@@ -148,6 +148,8 @@ static int give_handles(struct spawn_stack *stack, const struct limen_child *chi
         error = pass_on(stack, child, AT_LIMEN_ARCHIVE);
         spawn_stack_aux(stack, AT_LIMEN_ARCHIVE_SIZE, getauxval(AT_LIMEN_ARCHIVE_SIZE));
     }
+    if (error == 0)
+        error = pass_on(stack, child, AT_LIMEN_LOG);
     if (error == 0 && (how->flags & SPAWN_RESOURCE))
         error = pass_on(stack, child, AT_LIMEN_RESOURCE);
     for (uint32_t i = 0; error == 0 && i < how->gift_count; i++)

@@ -20,6 +20,7 @@
 #include <limen/spawn.h>
 
 #define WORDS_MAX 64
+#define TEST_FOLDER "tests/"
 
 /* What the kernel told (start.c). */
 extern const struct boot_info *init_boot;
@@ -31,6 +32,9 @@ void machine_end(uint32_t action, uint32_t status);
  * \" and \\, a \ the next character as it is. Answers the number of words, at most
  * WORDS_MAX, with a null behind them, or -1 with *problem set. */
 int split_line(char *line, char *words[WORDS_MAX + 1], const char **problem);
+
+/* grant.c: limen_spawn of an archive member with the resource that it is to have. */
+int grant_spawn(struct limen_child *child, struct limen_spawn *how);
 
 /* tests.c: runs the tests named, or all; true: every one passed. */
 bool tests_run(char *const *names, int count);

@@ -49,7 +49,7 @@ static void do_log(char **)
         return;
     char piece[LOG_PIECE];
     for (uint32_t at = info.log_start; at != info.log_end;) {
-        long size = limen_log_read(at, piece, sizeof piece);
+        long size = limen_log_read(init_boot->resource, at, piece, sizeof piece);
         if (size <= 0)
             return;
         fwrite(piece, 1, (size_t)size, stdout);
@@ -99,7 +99,7 @@ static const struct builtin *find_builtin(const char *name)
 /* Finds the archive member that a name means; false: there is none. */
 static bool find_program(const char *name, char path[ARCHIVE_NAME_MAX])
 {
-    static const char *const folders[] = {"programs/", "tests/"};
+    static const char *const folders[] = {"programs/", TEST_FOLDER};
     struct archive archive;
     struct archive_member member;
     if (!limen_archive(&archive))
@@ -140,15 +140,10 @@ static char **environment(char **assignments, int count)
 
 static void run_program(const char *path, char **argv, char **envp)
 {
-    struct limen_spawn how = {
-        .path = path,
-        .argv = argv,
-        .envp = envp,
-        .flags = SPAWN_RESOURCE,
-    };
+    struct limen_spawn how = {.path = path, .argv = argv, .envp = envp};
     struct limen_child child;
     struct process_end end;
-    if (limen_spawn(&child, &how) < 0) {
+    if (grant_spawn(&child, &how) < 0) {
         printf("%s: %s\n", path, child.problem);
         return;
     }

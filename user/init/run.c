@@ -61,7 +61,6 @@ static int run(void)
         .argv = argv && argv[0] ? argv : NULL,
         .envp = envp,
         .stdio = STDIO_RAW,
-        .flags = SPAWN_RESOURCE,
     };
     struct limen_child child;
     struct process_end end;

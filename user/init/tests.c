@@ -13,7 +13,6 @@
 #include <limen/syscall.h>
 #include <limen/tap.h>
 
-#define TEST_FOLDER "tests/"
 #define TEST_SECONDS 300u       /* a test that takes longer hangs */
 #define NS_PER_SECOND 1000000000ull
 
@@ -66,11 +65,11 @@ static bool run_test(const char *name)
     char path[ARCHIVE_NAME_MAX];
     snprintf(path, sizeof path, "%s", name);
     char *argv[] = {path, NULL};
-    struct limen_spawn how = {.path = path, .argv = argv, .flags = SPAWN_RESOURCE};
+    struct limen_spawn how = {.path = path, .argv = argv};
 
     printf("# %s\n", name);
     fflush(stdout);
-    if (limen_spawn(&child, &how) < 0) {
+    if (grant_spawn(&child, &how) < 0) {
         print_failure(name, child.problem);
         return false;
     }

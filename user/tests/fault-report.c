@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include <limen/spawn.h>
 #include <limen/syscall.h>
@@ -38,10 +39,12 @@ __attribute__((noinline)) static int function_that_divides(volatile int *divisor
 
 static void read_log(uint32_t from)
 {
+    handle_t resource = {getauxval(AT_LIMEN_RESOURCE)};
     uint32_t size = 0;
     long part;
     while (size < sizeof(text) - 1 &&
-           (part = limen_log_read(from + size, text + size, sizeof(text) - 1 - size)) > 0)
+           (part = limen_log_read(resource, from + size, text + size,
+                                  sizeof(text) - 1 - size)) > 0)
         size += (uint32_t)part;
     text[size] = '\0';
 }

@@ -225,6 +225,8 @@ static void step_waiting(void)
 static void step_machine(uint32_t resource)
 {
     static const char line[] = "the gates test was here";
+    static const struct resource_range resource_range = {RESOURCE_LOG, 0, 1};
+    uint32_t log = (uint32_t)getauxval(AT_LIMEN_LOG);
     step("ports_request: no resource", SYS_LIMEN_ports_request, 0, 0x80, 1, 0, -EBADF);
     step("console_write: nothing", SYS_LIMEN_console_write, CONSOLE_MAIN,
          address_of(line), 0, 0, 0);
@@ -232,20 +234,32 @@ static void step_machine(uint32_t resource)
          1, 0, -ENODEV);
     step("console_read: no such channel", SYS_LIMEN_console_read, 9, address_of(buffer),
          1, 0, -ENODEV);
-    step("log_write", SYS_LIMEN_log_write, address_of(line), sizeof(line) - 1, 0, 0, 0);
-    step("log_write: bad pointer", SYS_LIMEN_log_write, 0, 4, 0, 0, -EFAULT);
+    step("log_write", SYS_LIMEN_log_write, log, address_of(line), sizeof(line) - 1, 0, 0);
+    step("log_write: bad pointer", SYS_LIMEN_log_write, log, 0, 4, 0, -EFAULT);
     step("system_info", SYS_LIMEN_system_info, address_of(&system_info), 0, 0, 0, 0);
     check("system_info counts frames",
           system_info.frames_free != 0 &&
               system_info.frames_free < system_info.frames_total);
-    step("log_read", SYS_LIMEN_log_read, system_info.log_start, address_of(buffer), 16, 0,
-         A_COUNT);
-    step("log_read: its end", SYS_LIMEN_log_read, system_info.log_end, address_of(buffer),
-         16, 0, 0);
+    step("log_write: no resource", SYS_LIMEN_log_write, 0, address_of(line), 1, 0,
+         -EBADF);
+    step("log_read: not with the writer's", SYS_LIMEN_log_read, log, 0,
+         address_of(buffer), 16, -EPERM);
+    step("resource_derive: not from the writer's", SYS_LIMEN_resource_derive, log,
+         address_of(&resource_range), 0, 0, -EPERM);
     step("machine_stop: no resource", SYS_LIMEN_machine_stop, 0, MACHINE_POWER_OFF, 1, 0,
          -EBADF);
     if (resource == 0)
         return;
+    step("log_read", SYS_LIMEN_log_read, resource, system_info.log_start,
+         address_of(buffer), 16, A_COUNT);
+    step("log_read: its end", SYS_LIMEN_log_read, resource, system_info.log_end,
+         address_of(buffer), 16, 0);
+    uint32_t derived =
+        (uint32_t)step("resource_derive", SYS_LIMEN_resource_derive, resource,
+                       address_of(&resource_range), 0, 0, A_HANDLE);
+    step("log_write: a derived resource", SYS_LIMEN_log_write, derived, address_of(line),
+         sizeof(line) - 1, 0, 0);
+    step("handle_close: a resource", SYS_LIMEN_handle_close, derived, 0, 0, 0, 0);
     step("ports_request: past the last port", SYS_LIMEN_ports_request, resource, 0xffff,
          2, 0, -EINVAL);
     step("machine_stop: unknown action", SYS_LIMEN_machine_stop, resource, 99, 1, 0,

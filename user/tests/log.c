@@ -6,6 +6,8 @@
 #include "cases.h"
 
 static char text[2048];
+static handle_t whole;  /* the root resource */
+static handle_t writer; /* what every program gets */
 
 /* The log from `from` on, into `text`. */
 static bool read_log(uint32_t from)
@@ -13,7 +15,8 @@ static bool read_log(uint32_t from)
     uint32_t size = 0;
     long part;
     while (size < sizeof(text) - 1 &&
-           (part = limen_log_read(from + size, text + size, sizeof(text) - 1 - size)) > 0)
+           (part = limen_log_read(whole, from + size, text + size,
+                                  sizeof(text) - 1 - size)) > 0)
         size += (uint32_t)part;
     text[size] = '\0';
     return part >= 0;
@@ -21,7 +24,7 @@ static bool read_log(uint32_t from)
 
 static long write_line(const char *line)
 {
-    return limen_log_write(line, (uint32_t)strlen(line));
+    return limen_log_write(writer, line, (uint32_t)strlen(line));
 }
 
 static bool write_and_read(void)
@@ -39,7 +42,7 @@ static bool control_characters(void)
 {
     uint32_t end = system_now().log_end;
     static const char line[] = "one\n[    0.000000] forged\r\033[2J\0two";
-    bool right = limen_log_write(line, sizeof(line) - 1) == 0 && read_log(end);
+    bool right = limen_log_write(writer, line, sizeof(line) - 1) == 0 && read_log(end);
     const char *newline = strchr(text, '\n');
     return right && newline != NULL && newline[1] == '\0' &&
            strchr(text, '\033') == NULL && strchr(text, '\r') == NULL &&
@@ -51,10 +54,10 @@ static bool line_lengths(void)
     static char line[LOG_LINE_MAX + 1];
     uint32_t end = system_now().log_end;
     memset(line, 'x', sizeof(line));
-    bool right = limen_log_write(line, 0) == 0 &&
-                 limen_log_write(line, LOG_LINE_MAX + 1) == -E2BIG &&
-                 limen_log_write(line, 0xffffffff) == -E2BIG &&
-                 limen_log_write(line, LOG_LINE_MAX) == 0 && read_log(end);
+    bool right = limen_log_write(writer, line, 0) == 0 &&
+                 limen_log_write(writer, line, LOG_LINE_MAX + 1) == -E2BIG &&
+                 limen_log_write(writer, line, 0xffffffff) == -E2BIG &&
+                 limen_log_write(writer, line, LOG_LINE_MAX) == 0 && read_log(end);
     line[LOG_LINE_MAX] = '\0';
     return right && strstr(text, line) != NULL;
 }
@@ -63,15 +66,15 @@ static bool read_window(void)
 {
     struct system_info info = system_now();
     uint8_t bytes[600];
-    long part = limen_log_read(info.log_start, bytes, sizeof(bytes));
+    long part = limen_log_read(whole, info.log_start, bytes, sizeof(bytes));
     return step_ok(part > 0 && part <= (long)sizeof(bytes), "read", part) &&
-           limen_log_read(info.log_start, bytes, 0) == 0 &&
-           limen_log_read(info.log_start, bytes, 1) == 1 &&
-           limen_log_read(info.log_end, bytes, sizeof(bytes)) == 0 &&
-           step_ok(limen_log_read(info.log_end + 1, bytes, 1) == -ERANGE, "past its end",
-                   limen_log_read(info.log_end + 1, bytes, 1)) &&
-           limen_log_read(info.log_start - 1, bytes, 1) == -ERANGE &&
-           limen_log_read(info.log_start + 0x80000000, bytes, 1) == -ERANGE;
+           limen_log_read(whole, info.log_start, bytes, 0) == 0 &&
+           limen_log_read(whole, info.log_start, bytes, 1) == 1 &&
+           limen_log_read(whole, info.log_end, bytes, sizeof(bytes)) == 0 &&
+           step_ok(limen_log_read(whole, info.log_end + 1, bytes, 1) == -ERANGE,
+                   "past its end", limen_log_read(whole, info.log_end + 1, bytes, 1)) &&
+           limen_log_read(whole, info.log_start - 1, bytes, 1) == -ERANGE &&
+           limen_log_read(whole, info.log_start + 0x80000000, bytes, 1) == -ERANGE;
 }
 
 static bool console_errors(void)
@@ -89,15 +92,29 @@ static bool console_errors(void)
            limen_console_read(CONSOLE_MAIN, (void *)KERNEL_BASE, 1) == -EFAULT;
 }
 
+/* What every program gets is there for writing, and for nothing else. */
+static bool writer_only_writes(void)
+{
+    uint8_t byte;
+    const struct resource_range log = {RESOURCE_LOG, 0, 1};
+    return writer.value != 0 && limen_log_read(writer, 0, &byte, 1) == -EPERM &&
+           limen_resource_derive(writer, &log) == -EPERM &&
+           limen_machine_stop(writer, MACHINE_POWER_OFF, 1) == -EPERM &&
+           limen_ports_request(writer, 0x80, 1) == -EPERM;
+}
+
 static const struct test_case cases[] = {
     {"lines of the log come back", write_and_read},
     {"control characters in a line", control_characters},
     {"lines of any length", line_lengths},
     {"the log's window", read_window},
+    {"the log's handle only writes", writer_only_writes},
     {"console calls that make no sense", console_errors},
 };
 
 int main(void)
 {
+    whole = handle_of((long)getauxval(AT_LIMEN_RESOURCE));
+    writer = handle_of((long)getauxval(AT_LIMEN_LOG));
     return RUN_CASES(cases);
 }

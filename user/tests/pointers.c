@@ -178,8 +178,12 @@ static void other_arguments(uint32_t number, uint32_t words[WORDS])
         receive_caller();
     if (number == SYS_LIMEN_message_read || number == SYS_LIMEN_message_write)
         words[1] = 0;
+    if (number == SYS_LIMEN_log_read || number == SYS_LIMEN_resource_derive)
+        words[0] = (uint32_t)getauxval(AT_LIMEN_RESOURCE);
     if (number == SYS_LIMEN_log_read)
-        words[0] = system_now().log_start;
+        words[1] = system_now().log_start;
+    if (number == SYS_LIMEN_log_write)
+        words[0] = (uint32_t)getauxval(AT_LIMEN_LOG);
 }
 
 /* Where all is right with them, some calls wait for ever, and a thread created from any
@@ -343,8 +347,8 @@ struct wrong_size {
 static const struct wrong_size wrong_sizes[] = {
     {"memory_read", SYS_LIMEN_memory_read, 2, 3},
     {"memory_write", SYS_LIMEN_memory_write, 2, 3},
-    {"log_read", SYS_LIMEN_log_read, 1, 2},
-    {"log_write", SYS_LIMEN_log_write, 0, 1},
+    {"log_read", SYS_LIMEN_log_read, 2, 3},
+    {"log_write", SYS_LIMEN_log_write, 1, 2},
     {"console_write", SYS_LIMEN_console_write, 1, 2},
 };
 

@@ -2,7 +2,7 @@
 /*
  * Starting programs: a member of the boot archive, an ELF file in memory, or the running
  * program once more, in a new process with arguments, environment, a quota and chosen
- * handles.
+ * handles: the boot archive, the kernel's log to write to, and what is asked for here.
  *
  *     struct limen_child child;
  *     struct limen_spawn how = {.path = "programs/hello", .argv = argv};
@@ -22,7 +22,7 @@
 #include <limen/elf_file.h>
 
 /* limen_spawn.flags */
-#define SPAWN_RESOURCE (1u << 0)        /* give the root resource, if there */
+#define SPAWN_RESOURCE (1u << 0)        /* give AT_LIMEN_RESOURCE, if there */
 #define SPAWN_NO_ARCHIVE (1u << 1)      /* do not give the boot archive */
 #define SPAWN_SILENT (1u << 2)          /* no report of a fault */
 
