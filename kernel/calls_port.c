@@ -123,8 +123,11 @@ long sys_reply_defer(void)
 {
     if (!self()->client)
         return -ESRCH;
-    struct reply *reply = port_defer();
+    struct reply *reply = reply_create(&self()->process->quota);
     if (!reply)
         return -ENOMEM;
-    return add(&reply->object);
+    long handle = add(&reply->object);
+    if (handle >= 0)
+        port_defer(reply); /* which the handle holds */
+    return handle;
 }

@@ -344,7 +344,6 @@ static long copy_part(struct transfer *bytes, uint32_t whole, uint32_t offset)
     enum transfer_result result = transfer_copy(bytes);
     if (result == TRANSFER_PREEMPTED)
         return schedule_again();
-    self()->progress = 0;
     return result == TRANSFER_DONE        ? (long)bytes->size
            : result == TRANSFER_OWN_FAULT ? -EFAULT
                                           : -EIO;
@@ -368,14 +367,14 @@ long sys_message_read(handle_t reply, uint32_t offset, struct user_ptr buffer,
     long error = check_part(reply, RIGHT_READ, buffer, size, &client);
 
     if (error || !client->long_message)
-        return error;
+        return end(error);
     struct transfer bytes = {
         .other = &client->process->space,
         .address = client->message.send.address,
         .own = buffer,
         .size = size,
     };
-    return copy_part(&bytes, client->message.send_size, offset);
+    return end(copy_part(&bytes, client->message.send_size, offset));
 }
 
 long sys_message_write(handle_t reply, uint32_t offset, struct user_ptr buffer,
@@ -385,7 +384,7 @@ long sys_message_write(handle_t reply, uint32_t offset, struct user_ptr buffer,
     long error = check_part(reply, RIGHT_WRITE, buffer, size, &client);
 
     if (error || !client->long_message)
-        return error;
+        return end(error);
     struct transfer bytes = {
         .other = &client->process->space,
         .address = client->message.receive.address,
@@ -393,7 +392,7 @@ long sys_message_write(handle_t reply, uint32_t offset, struct user_ptr buffer,
         .size = size,
         .to_other = true,
     };
-    return copy_part(&bytes, client->message.receive_size, offset);
+    return end(copy_part(&bytes, client->message.receive_size, offset));
 }
 
 long sys_client_fault(handle_t reply, uint32_t status)

@@ -73,22 +73,26 @@ void endpoint_destroy(struct endpoint *endpoint)
         port_post(endpoint->port, &endpoint->closed);
 }
 
-struct reply *port_defer(void)
+struct reply *reply_create(struct quota *quota)
 {
-    struct thread *self = cpu()->current;
-    struct quota *quota = &self->process->quota;
     struct reply *reply = slab_take(quota, SLAB_SMALL);
 
     if (!reply)
         return NULL;
     object_init(&reply->object, OBJECT_REPLY);
     reply->quota = quota;
+    return reply;
+}
+
+void port_defer(struct reply *reply)
+{
+    struct thread *self = cpu()->current;
+
     reply->client = self->client;
     reply->client->reply = reply;
     reply->client->server = NULL;
     self->client = NULL;
     priority_settle(self);
-    return reply;
 }
 
 void reply_destroy(struct reply *reply)
@@ -119,6 +123,7 @@ static struct thread *take_receiver(struct port *port)
             ? NULL
             : container_of(list_take(&port->receivers), struct thread, queue);
     receiver->state = THREAD_BLOCKED;
+    thread_stop_timer(receiver); /* it has its message */
     return receiver;
 }
 
@@ -372,6 +377,7 @@ long port_receive(struct port *port, uint64_t deadline)
             result = message_finish_receive();
         if (result != -EAGAIN)
             return result;
+        arch_take_interrupts(); /* any number of calls may have to be refused */
     }
     join_receivers(port, deadline);
     return 0;

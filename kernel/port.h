@@ -56,6 +56,8 @@ struct reply {
 [[nodiscard]] struct port *port_create(struct quota *quota);
 [[nodiscard]] struct endpoint *endpoint_create(struct quota *quota, struct port *port,
                                                uint32_t badge);
+/* It has nobody to answer yet. */
+[[nodiscard]] struct reply *reply_create(struct quota *quota);
 
 /* Ends of objects. */
 void port_destroy(struct port *port);
@@ -80,9 +82,8 @@ void port_post(struct port *port, struct port_event *event);
 void port_answer(struct thread *client, const uint32_t words[3]);
 void port_fail(struct thread *client, long error);
 
-/* Makes an object of the running thread's client, which it need no longer answer itself;
- * NULL if there is no memory. */
-[[nodiscard]] struct reply *port_defer(void);
+/* The running thread's client is answered by the reply object from now on. */
+void port_defer(struct reply *reply);
 
 /* Takes a thread out of its part in messages: one that waits, and one that ends. */
 void port_leave_waits(struct thread *thread);

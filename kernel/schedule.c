@@ -54,10 +54,12 @@ void schedule_tick(void)
     uint64_t next = thread_expire(now);
 
     if (c->slice_armed && slice_end <= now) {
-        c->slice_armed = false;
         if (c->slice_used)
             c->work |= WORK_SCHEDULE | WORK_TURN_OVER;
+        /* The second half of a turn may pass within one long call. */
+        c->slice_armed = !c->slice_used;
         c->slice_used = true;
+        slice_end = now + SLICE_NS;
     }
     c->work |= WORK_READY;
     arch_timer_set(c->slice_armed && slice_end < next ? slice_end : next);

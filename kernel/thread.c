@@ -65,6 +65,13 @@ void thread_start(struct thread *thread)
     schedule_ready(thread);
 }
 
+void thread_stop_timer(struct thread *thread)
+{
+    if (thread->timed)
+        wheel_remove(&deadlines, &thread->timer);
+    thread->timed = false;
+}
+
 /* Takes a thread out of whatever it waits in: the ready queue, too. */
 static void leave_waits(struct thread *thread)
 {
@@ -72,11 +79,9 @@ static void leave_waits(struct thread *thread)
         schedule_unready(thread);
     else
         port_leave_waits(thread);
-    if (thread->timed)
-        wheel_remove(&deadlines, &thread->timer);
+    thread_stop_timer(thread);
     if (thread->futex_place != FUTEX_NONE)
         futex_leave(thread);
-    thread->timed = false;
     list_remove(&thread->queue);
 }
 

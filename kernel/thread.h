@@ -87,6 +87,9 @@ void thread_block(void);
 /* The same, with an end at a deadline, at which the call answers `result`. */
 void thread_block_until(uint64_t deadline, long result);
 
+/* The thread waits on, without an end. */
+void thread_stop_timer(struct thread *thread);
+
 /* Ends the wait of a blocked thread: its call answers `result`, or is done again. */
 void thread_wake(struct thread *thread, long result);
 void thread_restart(struct thread *thread);
