@@ -11,6 +11,7 @@
 
 #define SLOT_MASK ((1u << HANDLE_SLOT_BITS) - 1)
 #define GENERATION(value) ((value)&HANDLE_GENERATION_MAX)
+#define CLOSE_BATCH 32 /* slots emptied between two moments that let interrupts in */
 #define DIRECTORY_ENTRIES (PAGE_SIZE / sizeof(struct handle_slot *))
 
 static_assert(sizeof(struct handle_slot) <= 8 || sizeof(void *) > 4, "two words");
@@ -142,6 +143,8 @@ void handle_table_destroy(struct handle_table *table)
         *slot = (struct handle_slot){.tag = HANDLE_FREE};
         if (object)
             object_drop(object);
+        if (i % CLOSE_BATCH == 0)
+            arch_take_interrupts();
     }
     table->used = 0;
     table->free_head = HANDLE_NO_SLOT;
@@ -153,6 +156,7 @@ void handle_table_destroy(struct handle_table *table)
         if (page * HANDLE_SLOTS_PER_PAGE + table->first_count >= count)
             break;
         quota_give(table->quota, arch_direct_phys(directory[page]));
+        arch_take_interrupts();
     }
     quota_give(table->quota, arch_direct_phys(directory));
 }

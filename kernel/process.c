@@ -95,8 +95,10 @@ static void give_io_bitmap(struct process *process)
  * handle is gone. */
 static void restart_waiters(struct process *process)
 {
-    while (!list_empty(&process->waiters))
+    while (!list_empty(&process->waiters)) {
         thread_restart(container_of(process->waiters.next, struct thread, queue));
+        arch_take_interrupts();
+    }
 }
 
 /* Takes from a process that ended everything but its memory. */
@@ -104,11 +106,15 @@ static void reap_finished(struct process *process)
 {
     static const struct process_end killed = {.reason = PROCESS_KILLED};
 
-    while (!list_empty(&process->threads))
+    while (!list_empty(&process->threads)) {
         thread_end(container_of(process->threads.next, struct thread, sibling));
-    while (!list_empty(&process->children))
+        arch_take_interrupts();
+    }
+    while (!list_empty(&process->children)) {
         process_finish(container_of(process->children.next, struct process, sibling),
                        &killed);
+        arch_take_interrupts();
+    }
     restart_waiters(process);
     handle_table_destroy(&process->handles);
     arch_process_forget(process);
@@ -126,7 +132,7 @@ static void reap_unheld(struct process *process)
     give_io_bitmap(process);
     space_destroy(&process->space);
     while (quota_move_child(&process->quota))
-        ;
+        arch_take_interrupts();
     count--;
     quota_orphan(&process->quota);
 }
@@ -141,6 +147,7 @@ void process_reap(void)
             reap_unheld(container_of(list_take(&unheld), struct process, work));
         else
             break;
+        arch_take_interrupts();
     }
 }
 

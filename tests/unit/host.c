@@ -92,3 +92,7 @@ phys_t arch_direct_phys(const void *pointer)
 {
     return PHYS((uint32_t)((const char *)pointer - frame_pool));
 }
+
+void arch_take_interrupts(void)
+{
+}
