@@ -55,10 +55,19 @@ class Qmp:
             cells = file.read()[::2].decode("cp437")
         return [cells[i:i + SCREEN_COLUMNS] for i in range(0, len(cells), SCREEN_COLUMNS)]
 
+    def registers(self):
+        """The processor's registers, as the monitor shows them."""
+        return self.execute("human-monitor-command",
+                            **{"command-line": "info registers"})
+
+    def control_registers(self):
+        """CR0 and CR4."""
+        found = re.search(r"CR0=([0-9a-f]+).*CR4=([0-9a-f]+)", self.registers())
+        return int(found[1], 16), int(found[2], 16)
+
     def halted(self):
         """Whether the processor is in HLT with interrupts off: nothing wakes it again."""
-        registers = self.execute("human-monitor-command",
-                                 **{"command-line": "info registers"})
+        registers = self.registers()
         flags = int(re.search(r"EFL=([0-9a-f]+)", registers)[1], 16)
         return "HLT=1" in registers and not flags & FLAG_IF
 

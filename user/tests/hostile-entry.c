@@ -135,6 +135,8 @@ static void test_entry(const struct entry *entry)
 
 /* --- SYSENTER with any ECX and EDX --- */
 
+#define CHILD_STACK_LOW (CHILD_STACK_TOP - CHILD_STACK_SIZE)
+
 struct comeback {
     const char *text;
     uint32_t ecx;
@@ -168,6 +170,9 @@ static const struct comeback comebacks[] = {
     {"ECX 0xfffffffe", 0xfffffffe, COMEBACK_HERE, EXIT_0},
     {"ECX at the kernel's start", KERNEL_BASE, COMEBACK_HERE, EXIT_0},
     {"ECX in the kernel's text", KERNEL_BASE + 0x101000, COMEBACK_HERE, EXIT_0},
+    {"ECX odd", CHILD_STACK_START + 1, COMEBACK_HERE, EXIT_0},
+    {"ECX on a guard page", CHILD_STACK_LOW - 4, COMEBACK_HERE, EXIT_0},
+    {"ECX across the edge of a guard page", CHILD_STACK_LOW + 2, COMEBACK_HERE, EXIT_0},
     {"ECX in the threshold page", THRESHOLD_ADDRESS + 8, COMEBACK_HERE, EXIT_0},
     {"EDX 0", CHILD_STACK_START, 0, FAULT(14)},
     {"EDX in the null page", CHILD_STACK_START, 0xfff, FAULT(14)},

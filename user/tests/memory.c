@@ -394,6 +394,52 @@ static bool quota_by_touch(void)
     return right;
 }
 
+static volatile uint32_t exhausted;
+
+/* In a child: take frames for pages, tables and regions by calls, which end in errors,
+ * and go on trying. */
+static void eat_for_ever(uint32_t start)
+{
+    for (uint32_t at = start;;) {
+        struct memory_map map = {
+            .address = at,
+            .size = PAGES(1),
+            .flags = RW | MEMORY_FIXED,
+        };
+        uint32_t word = PATTERN;
+        if (limen_memory_map(HANDLE_SELF, &map) != 0 ||
+            limen_memory_write(HANDLE_SELF, at, &word, 4) != 4)
+            exhausted = 1;
+        else
+            at += 65 * PAGE_SIZE;
+    }
+}
+
+/* While a process has taken all that it can, others get all that is theirs. */
+static bool memory_bomb(void)
+{
+    struct process_info info;
+    struct child child;
+    exhausted = 0;
+    bool right = limen_process_info(HANDLE_SELF, &info) == 0;
+    uint32_t left = info.pages_limit - info.pages_used;
+    right = right && twin_load(&child, left / 2) &&
+            twin_start(&child, eat_for_ever, 0x60000000) &&
+            step_ok(child_wait_for(child, &exhausted, 1), "not exhausted", 0);
+    right = right && limen_process_info(HANDLE_SELF, &info) == 0;
+    left = info.pages_limit - info.pages_used - 16;
+    right = right && step_ok(left >= 64, "pages left", left) &&
+            step_ok(map_here(PAGES(left)) == 0, "not mapped", left);
+    if (right)
+        memset((void *)BASE, 1, PAGES(left));
+    right = right && unmap_here(PAGES(left)) == 0 &&
+            limen_process_info(child.process, &info) == 0 &&
+            step_ok(info.ended == 0, "the bomb's end", info.ended);
+    right = limen_process_kill(child.process, 0) == 0 && right;
+    child_close(&child);
+    return right;
+}
+
 /* In a child: use up the quota by calls that write to fresh pages; an error must come. */
 static void copy_for_ever(uint32_t start)
 {
@@ -618,6 +664,7 @@ static const struct test_case cases[] = {
     {"copies at the ends of the address space", far_addresses},
     {"quota: a page too many ends the process", quota_by_touch},
     {"quota: a call that needs a page too many fails", quota_by_copy},
+    {"a bomb of memory leaves the others their share", memory_bomb},
     {"quota: regions are charged", quota_by_regions},
     {"quota: page tables are charged", quota_by_tables},
     {"quota: what is used is counted", quota_counts},
