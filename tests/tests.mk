@@ -3,6 +3,7 @@
 # Tests: see docs/testing.md.
 #
 #     test          everything; the last line is `N passed, N failed`
+#     test-needs    what must be built for it; test-command prints the command
 #     test-unit     the kernel's pure logic, on the host
 #     test-checks   the form of the tree, and what is linked
 #     test-boot     what the kernel says to a bad boot, ISO, power off
@@ -80,9 +81,14 @@ $(B)/tests/boot/%.o: tests/boot/%.S
 
 -include $(BOOT_STUB_O:.o=.d)
 
-.PHONY: test test-unit test-checks test-boot
+.PHONY: test test-needs test-command test-unit test-checks test-boot
 test: $$(TEST_NEEDS)
 	$(TEST_RUN) $(addprefix --suite ,$(TEST_SUITES))
+
+test-needs: $$(TEST_NEEDS)
+
+test-command:
+	@: $(info $(TEST_RUN) $(addprefix --suite ,$(TEST_SUITES)))
 
 test-unit: $(UNIT_TESTS:%=$(B)/tests/unit/%)
 	$(TEST_RUN) --no-machines $(addprefix --suite ,$(UNIT_SUITES))
