@@ -2,7 +2,7 @@
 #
 # Measures: see docs/bench.md.
 #
-#     bench            measures, compares, draws docs/bench.svg
+#     bench            measures, compares, draws docs/bench.svg and docs/call-sizes.svg
 #     bench-baseline   records what is measured as bench/baseline.tsv
 #     bench-paths      writes docs/paths.md, the fast paths instruction by instruction
 #

@@ -99,13 +99,14 @@ def lines_of(console, seconds=BOOT_SECONDS):
         yield line
 
 
-def run_program(build, machine, gate, program, arguments):
-    """Boots, has init run one program, and returns the lines that it printed."""
-    name = f"{program.replace('/', '-')}-{gate}"
+def run_program(build, machine, options, program, arguments):
+    """Boots with options for the kernel, has init run one program, and returns the lines
+    that it printed."""
+    name = "-".join([program.replace("/", "-"), *options.split(), *arguments[:1]])
     archive = build.write(f"{name}.tar", archive_with(
         build.read(INIT), build.read(program), (program, *arguments)))
     log = build.file(f"{FOLDER}/{name}.com1")
-    command = qemu(machine, build.file(KERNEL), archive, f"gate={gate} exit=debug -- run",
+    command = qemu(machine, build.file(KERNEL), archive, f"{options} exit=debug -- run",
                    ["-serial", f"file:{log}", "-serial", "stdio",
                     "-serial", f"file:{log}.err"])
     with Console(command, build.file(f"{FOLDER}/{name}.log")) as console:
@@ -117,5 +118,5 @@ def run_program(build, machine, gate, program, arguments):
         said = file.read()
     if lines is None or "\nlimen-exit 0" not in "\n" + said.replace("\r", ""):
         shown = "\n".join([*(lines or ["(timed out)"])[-20:], *said.splitlines()[-20:]])
-        raise BenchError(f"{program} {' '.join(arguments)} with gate={gate}:\n{shown}")
+        raise BenchError(f"{program} {' '.join(arguments)} with {options}:\n{shown}")
     return lines

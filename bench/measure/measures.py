@@ -28,9 +28,9 @@ def number(text):
     return int(value) if value == int(value) else value
 
 
-def measured_in_guest(build, machine, gate, benches):
+def measured_in_guest(build, machine, options, benches):
     values = {}
-    for line in run_program(build, machine, gate, MEASURES, benches):
+    for line in run_program(build, machine, options, MEASURES, benches):
         match = BENCH_LINE.match(line)
         if match:
             values[match[1]] = number(match[2])
@@ -39,10 +39,24 @@ def measured_in_guest(build, machine, gate, benches):
 
 def crossings(build):
     return {
-        **measured_in_guest(build, PENTIUM3, "sysenter",
+        **measured_in_guest(build, PENTIUM3, "gate=sysenter",
                             ("null", "fault", "processes", "threads")),
-        **measured_in_guest(build, PENTIUM3, "int80", ("null",)),
-        **measured_in_guest(build, ATHLON, "syscall", ("null",)),
+        **measured_in_guest(build, PENTIUM3, "gate=int80", ("null",)),
+        **measured_in_guest(build, ATHLON, "gate=syscall", ("null",)),
+    }
+
+
+def calls(build):
+    """Calls and their answers; the same by the ordinary path alone, and how much more a
+    KiB costs in a long message than in a shorter one."""
+    values = measured_in_guest(build, PENTIUM3, "gate=sysenter",
+                               ("call", "call-kinds", "call-sizes"))
+    slow = measured_in_guest(build, PENTIUM3, "gate=sysenter fastpath=off", ("call",))
+    per_kib = {size: values[f"call_{size}k"] / size for size in (64, 1024)}
+    return {
+        **values,
+        "call_slow_path": slow["call_roundtrip"],
+        "call_kib_growth": number(f"{100 * per_kib[1024] / per_kib[64]:.2f}"),
     }
 
 
@@ -127,6 +141,6 @@ def kernel_image_kib(build):
 
 def take_all(build):
     values = {}
-    for measure in (crossings, boot_to_init, memory_min_mib, kernel_image_kib):
+    for measure in (crossings, calls, boot_to_init, memory_min_mib, kernel_image_kib):
         values.update(measure(build))
     return values

@@ -3,9 +3,10 @@
 picture, a judgement as TAP.
 """
 import os
+import re
 from dataclasses import dataclass
 
-from . import picture
+from . import curve, picture
 from .measures import number
 
 TOLERANCE_PERCENT = 2
@@ -13,6 +14,11 @@ TOLERANCE_PERCENT = 2
 HEADING = "What Limen costs"
 REMARK = ("Guest instructions under QEMU's -icount, not cycles; shorter is better; each "
           "panel has its own logarithmic scale. The method and the peers: docs/bench.md")
+
+
+CURVE_HEADING = "What a KiB costs in a message"
+CURVE_REMARK = "Guest instructions per KiB, by the message's size: docs/bench.md"
+CALL_SIZE = re.compile(r"call_(\d+)k$")
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,19 @@ def drawing(tables, values):
             bars.insert(0, picture.Bar("Limen", values[measure.name], ours=True))
             panels.append(picture.Panel(measure.title, measure.unit, bars, measure.bound))
     return picture.draw(HEADING, REMARK, panels)
+
+
+def size_curve(tables, values):
+    """The calls by size as a picture: what a KiB costs, ours and the peers'."""
+    lines = {"Limen": []}
+    for name, value in values.items():
+        match = CALL_SIZE.match(name)
+        if match:
+            size = int(match[1])
+            lines["Limen"].append((size, value / size))
+            for peer in tables.peers.get(name, ()):
+                lines.setdefault(peer.system, []).append((size, peer.value / size))
+    return curve.draw(CURVE_HEADING, CURVE_REMARK, lines)
 
 
 def judgement(tables, values):

@@ -3,7 +3,8 @@
 instruction, in order, with the function it stands in and its disassembly.
 
 A loop is found by its label `path_NAME`. The trace begins where a turn begins and ends
-where the next does; a few turns are let pass first, so that what comes only once is over.
+where the next does, or at another label; a few turns are let pass first, so that what
+comes only once is over. A label of server.S stands where that code is copied to.
 """
 import os
 import re
@@ -20,6 +21,7 @@ from .machine import (ATHLON, COM1_ONLY, FOLDER, INIT, KERNEL, MEASURES, PENTIUM
 ROOT = os.path.join(os.path.dirname(__file__), "../..")
 LAYOUT = "include/limen/layout.h"
 PARTNER = "user/bench/measures/partner.h"
+SERVER = "user/bench/measures/server.h"
 
 TURNS_BEFORE = 3
 STEPS_MOST = 20000
@@ -45,6 +47,7 @@ class Path:
     bench: str              # the argument of `measures`
     label: str
     remark: str
+    end: str = ""           # another label, where it ends before the turn does
 
 
 PATHS = [
@@ -58,6 +61,13 @@ PATHS = [
          "Two yields: to another thread of the process, and back."),
     Path("yield_two_processes", PENTIUM3, "sysenter", "processes", "path_yield",
          "Two yields: to a thread of another process, and back."),
+    Path("call", PENTIUM3, "sysenter", "call", "path_call",
+         "A call to another process with three words, to the server's first instruction.",
+         "server_turn"),
+    Path("reply_receive", PENTIUM3, "sysenter", "call", "server_turn",
+         "The server's turn and its answer, to the client's next instruction. The first "
+         "five instructions are the server's work, which no measure counts.",
+         "path_call_back"),
     Path("fault_fresh_page", PENTIUM3, "sysenter", "fault", "path_touch",
          "The first touch of a page."),
 ]
@@ -83,22 +93,33 @@ def wait_for(path, seconds):
         time.sleep(0.01)
 
 
-def run_to_turn(stub, label, program):
-    """Goes on to where a turn of the loop begins, in the program and no other."""
-    address = program.symbols[label]
+class Label:
+    """A place in the program: its address when it runs, and the code there."""
+
+    def __init__(self, program, name):
+        self.address = program.symbols[name]
+        self.code = program.bytes_at(self.address, SLOT)
+        begin, end = program.symbols["server_begin"], program.symbols["server_end"]
+        if begin <= self.address < end:
+            self.address += constants(SERVER)["SERVER_ADDRESS"] - begin
+            self.code = self.code[:end - self.address]
+
+
+def run_to(stub, label):
+    """Goes on to the label, in the program and no other."""
     while True:
-        stub.run_to(address)
-        if stub.memory(address, SLOT) == program.bytes_at(address, SLOT):
+        stub.run_to(label.address)
+        if stub.memory(label.address, len(label.code)) == label.code:
             return
 
 
-def step_through(stub, end):
-    """Steps until the program's next turn begins. A store that faulted is met
-    there twice; the second time, on return from the kernel, is no new turn."""
+def step_through(stub, end, another_turn):
+    """Steps until `end`, which may be where the next turn begins. A store that faulted is
+    met there twice; the second time, on return from the kernel, is no new turn."""
     steps = []
     for _ in range(STEPS_MOST):
         address = stub.register("eip")
-        if steps and address == end and steps[-1].ring == 3:
+        if steps and address == end and (steps[-1].ring == 3 or not another_turn):
             return steps
         if steps and steps[-1].address == address:
             steps[-1].times += 1
@@ -148,6 +169,7 @@ class Places:
         self.kernel_base = layout["KERNEL_BASE"]
         self.page_size = layout["PAGE_SIZE"]
         self.kernel, self.program = kernel, program
+        self.server = constants(SERVER)["SERVER_ADDRESS"]
         self.pages = {layout["THRESHOLD_ADDRESS"]: "threshold",
                       constants(PARTNER)["PARTNER_ADDRESS"]: "partner"}
 
@@ -155,6 +177,8 @@ class Places:
         offset = address % self.page_size
         if address - offset in self.pages:
             return f"{self.pages[address - offset]}+{offset:#x}"
+        if address - offset == self.server:
+            return self.program.place(self.program.symbols["server_begin"] + offset)
         image = self.kernel if address >= self.kernel_base else self.program
         return image.place(address) or f"{address:#x}"
 
@@ -187,8 +211,9 @@ def trace(build, path):
             wait_for(socket, STUB_SECONDS)
             with Stub(socket, path.machine.emulator, STUB_SECONDS) as stub:
                 for _ in range(TURNS_BEFORE):
-                    run_to_turn(stub, path.label, program)
-                steps = step_through(stub, program.symbols[path.label])
+                    run_to(stub, Label(program, path.label))
+                end = Label(program, path.end or path.label).address
+                steps = step_through(stub, end, not path.end)
     disassemble(steps)
     Places(kernel, program).fill_in(steps)
     return steps

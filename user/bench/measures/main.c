@@ -16,6 +16,9 @@ static const struct {
 } benches[] = {
     {"null", bench_null},
     {"fault", bench_fault},
+    {"call", bench_call},
+    {"call-kinds", bench_call_kinds},
+    {"call-sizes", bench_call_sizes},
     {"processes", bench_yield_processes},
     {"threads", bench_yield_threads},   /* leaves its partner running: last */
 };

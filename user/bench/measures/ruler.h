@@ -35,6 +35,13 @@ ruler_loop loop_null_syscall;
 ruler_loop loop_touch;          /* writes to a page, and to the next, from `address` on */
 ruler_loop loop_yield;
 
+/* Those of call_loops.S; `address` is that of what to call. */
+ruler_loop loop_call;
+ruler_loop loop_call_int80;
+ruler_loop loop_call_one_way;
+ruler_loop loop_call_long;
+ruler_loop loop_call_handle;
+
 /* Instructions that a loop took beyond itself and `body` ones of the user's each time. */
 static inline uint32_t ruler_measure(ruler_loop *loop, uint32_t iterations, uint32_t body,
                                      uint32_t address)
@@ -57,6 +64,9 @@ void ruler_report(const char *name, uint64_t ticks, uint32_t count);
 
 void bench_null(void);
 void bench_fault(void);
+void bench_call(void);
+void bench_call_kinds(void);
+void bench_call_sizes(void);
 void bench_yield_processes(void);
 void bench_yield_threads(void);
 
