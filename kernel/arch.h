@@ -63,6 +63,8 @@ uint32_t arch_next_table(struct space *space, uint32_t address, uint32_t end);
 
 /* Readies the frame and segments of a new thread. */
 void arch_thread_init(struct thread *thread, const struct thread_start *start);
+/* Readies the thread that stands for what runs at boot, and never leaves the kernel. */
+void arch_thread_adopt(struct thread *thread);
 /* Gives back what the processor's state of an ended thread holds. */
 void arch_thread_destroy(struct thread *thread);
 /* Makes `next` the thread whose frame the entry stubs fill and the exits restore. */

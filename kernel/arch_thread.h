@@ -7,18 +7,17 @@
 
 #define ARCH_FPU_SIZE 512
 
-/* A thread's %fs and %gs. The descriptors are kept as the GDT wants them. */
-struct arch_segment {
-    uint16_t selector;  /* as found when the thread last stopped */
-    uint32_t low, high; /* its TLS descriptor */
+/* A descriptor as the GDT wants it. */
+struct arch_descriptor {
+    uint32_t low, high;
 };
 
 struct arch_thread {
-    struct arch_segment fs; /* [c] */
-    struct arch_segment gs; /* [c] */
-    const struct arch_thread
-        *descriptors; /* [c] itself, or one that all of base 0 share */
-    void *fpu;        /* [c] owned: saved FPU state, or NULL: never used one */
+    uint16_t fs, gs; /* [c] selectors, as found when the thread last stopped */
+    struct arch_descriptor fs_descriptor, gs_descriptor; /* [c] its TLS segments */
+    const struct arch_thread *shown_as; /* [c] itself, or one for all of base 0 */
+    void *fpu;          /* [c] owned: saved FPU state, or NULL: never used one */
+    uint32_t directory; /* [I] physical address of its page directory */
 };
 
 #endif

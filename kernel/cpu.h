@@ -22,9 +22,17 @@ struct thread;
 #define WORK_NMI (1u << 5)         /* an NMI met the kernel */
 #define WORK_FRAME (1u << 6)       /* the running call changed more than eax */
 
+/* cpu.attention: why the fast paths of messages can't be taken, or not as they are. */
+#define ATTENTION_FPU (1u << 0)   /* a thread owns the FPU's registers */
+#define ATTENTION_PORTS (1u << 1) /* the TSS has held a process's I/O bitmap */
+#define ATTENTION_LAZY (ATTENTION_FPU | ATTENTION_PORTS)
+#define ATTENTION_STEP (1u << 2) /* the running thread crossed with TF set */
+#define ATTENTION_OFF (1u << 3)  /* the command line's fastpath=off */
+
 struct cpu {
     struct thread *current; /* [c] the running thread; its frame takes the next entry */
     uint32_t work;          /* [c] WORK_… */
+    uint32_t attention;     /* [c] ATTENTION_… */
     struct priority_queue ready; /* [c] ready threads but the running one */
     bool slice_used;             /* [c] the running thread ran a whole slice */
     bool slice_armed;            /* [c] a tick is coming that ends a slice */

@@ -10,24 +10,33 @@
 #include "memory.h"
 
 #define SLOT_MASK ((1u << HANDLE_SLOT_BITS) - 1)
-#define GENERATION(value) ((value)&HANDLE_GENERATION_MAX)
+#define GENERATION(tag) ((tag) >> HANDLE_SLOT_BITS & HANDLE_GENERATION_MAX)
 #define CLOSE_BATCH 32 /* slots emptied between two moments that let interrupts in */
 #define DIRECTORY_ENTRIES (PAGE_SIZE / sizeof(struct handle_slot *))
 
 static_assert(sizeof(struct handle_slot) <= 8 || sizeof(void *) > 4, "two words");
-static_assert(HANDLE_GENERATION_MAX < 1u << HANDLE_TAG_NEXT, "a 0 is above it");
-static_assert(RIGHTS_ALL << HANDLE_TAG_RIGHTS < HANDLE_FREE, "the rights have room");
+static_assert((HANDLE_GENERATION_MAX << HANDLE_SLOT_BITS | SLOT_MASK) == HANDLE_FREE - 1,
+              "a tag has no other bits");
+static_assert(RIGHTS_ALL <= SLOT_MASK, "the rights have room");
+
+/* The rights that mean something for the object. */
+static uint32_t meaningful(const struct object *object)
+{
+    return RIGHTS_ALL & ~(object->type == OBJECT_ENDPOINT ? 0 : RIGHT_SEND) &
+           ~(object->type == OBJECT_PORT ? 0 : RIGHT_RECEIVE);
+}
 
 /* Makes the slot's tag that of a free slot, the last one. */
 static void append_free(struct handle_table *table, uint32_t index, uint32_t generation)
 {
-    handle_slot_at(table, index)->tag =
-        HANDLE_FREE | HANDLE_NO_SLOT << HANDLE_TAG_NEXT | generation;
+    *handle_slot_at(table, index) = (struct handle_slot){
+        .next = HANDLE_NO_SLOT,
+        .tag = HANDLE_FREE | generation << HANDLE_SLOT_BITS | SLOT_MASK,
+    };
     if (table->free_head == HANDLE_NO_SLOT)
         table->free_head = index;
-    else /* in place of HANDLE_NO_SLOT, all ones */
-        handle_slot_at(table, table->free_tail)->tag &=
-            ~((SLOT_MASK & ~index) << HANDLE_TAG_NEXT);
+    else
+        handle_slot_at(table, table->free_tail)->next = index;
     table->free_tail = index;
 }
 
@@ -36,10 +45,8 @@ static void add_slots(struct handle_table *table, uint32_t count)
     uint32_t first = table->count;
 
     table->count += count;
-    for (uint32_t i = first; i < table->count; i++) {
-        handle_slot_at(table, i)->object = NULL;
+    for (uint32_t i = first; i < table->count; i++)
         append_free(table, i, 1);
-    }
 }
 
 void handle_table_init(struct handle_table *table, struct quota *quota,
@@ -89,10 +96,11 @@ long handle_add(struct handle_table *table, struct object *object, uint32_t righ
     struct handle_slot *slot = handle_slot_at(table, index);
     uint32_t generation = GENERATION(slot->tag);
 
-    table->free_head = slot->tag >> HANDLE_TAG_NEXT & SLOT_MASK;
+    table->free_head = (uint32_t)slot->next;
     *slot = (struct handle_slot){
         .object = object,
-        .tag = (RIGHTS_ALL & ~rights) << HANDLE_TAG_RIGHTS | generation,
+        .tag = generation << HANDLE_SLOT_BITS |
+               (RIGHTS_ALL & ~(rights & meaningful(object))),
     };
     object_hold(object);
     table->used++;
@@ -114,7 +122,9 @@ long handle_narrow(const struct handle_slot *slot, uint32_t rights)
         return (long)handle_rights(slot);
     if (rights & ~RIGHTS_ALL)
         return -EINVAL;
-    return rights & ~handle_rights(slot) ? -EPERM : (long)rights;
+    uint32_t has = handle_rights(slot);
+
+    return rights & ~has & meaningful(slot->object) ? -EPERM : (long)(rights & has);
 }
 
 struct object *handle_take(struct handle_table *table, handle_t handle)
@@ -125,7 +135,6 @@ struct object *handle_take(struct handle_table *table, handle_t handle)
         return NULL;
     struct object *object = slot->object;
     uint32_t generation = GENERATION(slot->tag);
-    slot->object = NULL;
     append_free(table, handle.value & SLOT_MASK,
                 generation == HANDLE_GENERATION_MAX ? 1 : generation + 1);
     table->used--;
@@ -139,10 +148,10 @@ void handle_table_destroy(struct handle_table *table)
 
     for (uint32_t i = 0; i < count; i++) {
         struct handle_slot *slot = handle_slot_at(table, i);
-        struct object *object = slot->object;
-        *slot = (struct handle_slot){.tag = HANDLE_FREE};
-        if (object)
-            object_drop(object);
+        struct handle_slot was = *slot;
+        *slot = (struct handle_slot){.tag = HANDLE_FREE | SLOT_MASK};
+        if (!(was.tag & HANDLE_FREE))
+            object_drop(was.object);
         if (i % CLOSE_BATCH == 0)
             arch_take_interrupts();
     }

@@ -24,24 +24,29 @@
 #define HANDLE_GENERATION_MAX 0x1fffu /* values stay positive as results */
 
 struct handle_slot {
-    struct object *object; /* held, or NULL: free */
-    uint32_t tag;          /* HANDLE_FREE, or not; the rest is below */
+    union {
+        struct object *object; /* in use: held */
+        uintptr_t next;        /* free: the next free slot, or HANDLE_NO_SLOT */
+    };
+    uint32_t tag; /* see below */
 };
 
 /*
- * A tag, from bit 0 on. In use: generation (13 bits), 0, rights that the handle lacks (17
- * bits), 0. Free: the generation to come (13 bits), the next free slot (18 bits), 1.
+ * A tag, from bit 0 on: rights that the handle lacks (18 bits), generation (13 bits), 0.
+ * Of a free slot: no rights, the generation to come, 1. The generation stands where a
+ * handle's value has it, so that one XOR compares them; and whoever asks for a right need
+ * not ask for more.
+ *
+ * RIGHT_SEND is only ever had by an endpoint's handles and RIGHT_RECEIVE by a port's: for
+ * the fast paths (i386/fast_call.S) the right tells the type.
  */
-#define HANDLE_TAG_RIGHTS 14
-#define HANDLE_TAG_NEXT 13
 #define HANDLE_FREE (1u << 31)
 #define HANDLE_NO_SLOT ((1u << HANDLE_SLOT_BITS) - 1) /* as the next free slot */
 #define HANDLE_SLOTS_PER_PAGE (4096 / sizeof(struct handle_slot))
 
-/* The bits in which a tag and (handle >> HANDLE_SLOT_BITS) must agree for the handle to
- * be good and to have those rights. */
-#define HANDLE_TAG_MASK(rights) \
-    (HANDLE_FREE | (rights) << HANDLE_TAG_RIGHTS | ((1u << HANDLE_TAG_RIGHTS) - 1))
+/* The bits in which a tag and a handle without its slot must agree for the handle to be
+ * good and to have those rights. */
+#define HANDLE_TAG_MASK(rights) (~0u << HANDLE_SLOT_BITS | (rights))
 
 struct handle_table {
     struct handle_slot *first;      /* [I] borrowed: in the process's own page */
@@ -59,7 +64,8 @@ void handle_table_init(struct handle_table *table, struct quota *quota,
 /* Closes everything and gives back the pages. No handle can be added afterwards. */
 void handle_table_destroy(struct handle_table *table);
 
-/* Adds a handle to the object, which it holds; the handle's value, or -ENOMEM. */
+/* Adds a handle to the object, which it holds, with those of the rights that mean
+ * something for it; the handle's value, or -ENOMEM. */
 [[nodiscard]] long handle_add(struct handle_table *table, struct object *object,
                               uint32_t rights);
 
@@ -76,8 +82,10 @@ static inline struct handle_slot *handle_slot_at(struct handle_table *table,
 static inline bool handle_slot_fits(const struct handle_slot *slot, handle_t handle,
                                     uint32_t rights)
 {
-    return ((slot->tag ^ handle.value >> HANDLE_SLOT_BITS) & HANDLE_TAG_MASK(rights)) ==
-           0;
+    uint32_t generation = handle.value >> HANDLE_SLOT_BITS << HANDLE_SLOT_BITS;
+
+    return !(handle.value & HANDLE_FREE) &&
+           ((slot->tag ^ generation) & HANDLE_TAG_MASK(rights)) == 0;
 }
 
 /* The slot of a good handle that has all those rights, or NULL. */
@@ -95,7 +103,7 @@ static inline struct handle_slot *handle_slot(struct handle_table *table, handle
 /* The rights of a handle in use. */
 static inline uint32_t handle_rights(const struct handle_slot *slot)
 {
-    return ~(slot->tag >> HANDLE_TAG_RIGHTS) & RIGHTS_ALL;
+    return ~slot->tag & RIGHTS_ALL;
 }
 
 /* The object, borrowed, or NULL: handle_look tells why. */

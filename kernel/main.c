@@ -54,6 +54,7 @@ static void become_nobody(void)
     object_hold(&nobody.object); /* never destroyed */
     nobody.process = &no_process;
     list_init(&nobody.queue);
+    arch_thread_adopt(&nobody);
     cpu()->current = &nobody;
 }
 
@@ -61,7 +62,7 @@ void kmain(uint32_t magic, uint32_t information)
 {
     arch_early_init(); /* a console, descriptor tables, CPU features */
     read_boot_information(magic, information);
-    arch_command_init(boot.command); /* gate=, exit= */
+    arch_command_init(boot.command); /* gate=, exit=, fastpath= */
     set_log_level();
     boot_memory_init(&boot); /* frames, the direct map */
     thread_init();

@@ -326,7 +326,7 @@ long sys_reply_to(handle_t reply, struct user_ptr message)
         error = -EBADF;
     if (error)
         return end(error);
-    error = find_client(reply, RIGHT_SEND, &client);
+    error = find_client(reply, RIGHT_CONTROL, &client);
     if (!error)
         error = answer(client);
     if (!self()->restart && (error == 0 || error == -ESRCH))

@@ -15,6 +15,8 @@
 #include "process.h"
 #include "schedule.h"
 
+struct thread port_no_receiver = {.state = THREAD_ENDED, .priority = (uint8_t)-1};
+
 /* --- Objects --- */
 
 struct port *port_create(struct quota *quota)
@@ -25,6 +27,7 @@ struct port *port_create(struct quota *quota)
         return NULL;
     object_init(&port->object, OBJECT_PORT);
     port->quota = quota;
+    port->receiver = &port_no_receiver;
     list_init(&port->receivers);
     list_init(&port->events);
     list_init(&port->servers);
@@ -111,30 +114,25 @@ static void settle_server(struct port *port)
         priority_settle(container_of(port->servers.next, struct thread, server_link));
 }
 
-/* Takes the thread that has waited longest for a message, or NULL. */
-static struct thread *take_receiver(struct port *port)
+/* A thread that waits for a message, or NULL. */
+static struct thread *first_receiver(struct port *port)
 {
-    struct thread *receiver = port->receiver;
-
-    if (!receiver)
-        return NULL;
-    port->receiver =
-        list_empty(&port->receivers)
-            ? NULL
-            : container_of(list_take(&port->receivers), struct thread, queue);
-    receiver->state = THREAD_BLOCKED;
-    thread_stop_timer(receiver); /* it has its message */
-    return receiver;
+    if (port->receiver != &port_no_receiver)
+        return port->receiver;
+    return list_empty(&port->receivers)
+               ? NULL
+               : container_of(port->receivers.next, struct thread, queue);
 }
 
-static void leave_receivers(struct thread *thread)
+/* Takes a receiver out of those that wait. */
+static void take_receiver(struct port *port, struct thread *receiver)
 {
-    struct port *port = thread->port;
-
-    if (port->receiver == thread)
-        (void)take_receiver(port);
+    if (port->receiver == receiver)
+        port->receiver = &port_no_receiver;
     else
-        list_remove(&thread->queue);
+        list_remove(&receiver->queue);
+    receiver->state = THREAD_BLOCKED;
+    thread_stop_timer(receiver); /* it has its message */
 }
 
 static struct thread *first_caller(struct port *port)
@@ -149,6 +147,7 @@ static void leave_callers(struct thread *caller)
 {
     priority_queue_remove(&caller->endpoint->port->callers, &caller->queue,
                           caller->priority);
+    caller->endpoint->port->pending--;
     caller->state = THREAD_BLOCKED;
 }
 
@@ -179,7 +178,7 @@ static void link_client(struct thread *client, struct thread *server)
 void port_leave_waits(struct thread *thread)
 {
     if (thread->state == THREAD_RECEIVING) {
-        leave_receivers(thread);
+        take_receiver(thread->port, thread);
     } else if (thread->state == THREAD_CALLING) {
         struct endpoint *endpoint = thread->endpoint;
         leave_callers(thread);
@@ -255,13 +254,15 @@ static const uint32_t no_words[3];
 
 void port_post(struct port *port, struct port_event *event)
 {
-    struct thread *receiver = take_receiver(port);
+    struct thread *receiver = first_receiver(port);
 
     assert(!list_in(&event->link));
     if (!receiver) {
         list_append(&port->events, &event->link);
+        port->pending++;
         return;
     }
+    take_receiver(port, receiver);
     deliver(receiver, event->kind, event->badge, no_words);
     if (event->kind == MESSAGE_CLOSED)
         endpoint_free(container_of(event, struct endpoint, closed));
@@ -279,6 +280,7 @@ static void join_callers(struct endpoint *endpoint, enum message_kind kind)
     self->endpoint = endpoint;
     self->kind = (uint8_t)kind;
     priority_queue_append(&port->callers, &self->queue, self->priority);
+    port->pending++;
     settle_server(port);
 }
 
@@ -289,7 +291,7 @@ long port_send(struct endpoint *endpoint, enum message_kind kind)
 
     if (port->dead)
         return -EPIPE;
-    struct thread *receiver = port->receiver;
+    struct thread *receiver = first_receiver(port);
     if (!receiver) {
         join_callers(endpoint, kind);
         return 0;
@@ -297,7 +299,7 @@ long port_send(struct endpoint *endpoint, enum message_kind kind)
     if (!message_fits(self, receiver))
         return -E2BIG;
     /* nothing below fails */
-    (void)take_receiver(port);
+    take_receiver(port, receiver);
     if (kind == MESSAGE_CALL) {
         thread_block();
         link_client(self, receiver);
@@ -334,6 +336,7 @@ static long take_event(struct port *port)
 {
     struct port_event *event =
         container_of(list_take(&port->events), struct port_event, link);
+    port->pending--;
     long result = put_message(cpu()->current, event->kind, event->badge, no_words);
 
     if (event->kind == MESSAGE_CLOSED)
@@ -349,7 +352,7 @@ static void join_receivers(struct port *port, uint64_t deadline)
     priority_settle(self);
     deadline_block(deadline, -ETIMEDOUT);
     self->state = THREAD_RECEIVING;
-    if (!port->receiver)
+    if (port->receiver == &port_no_receiver && !self->long_message && !self->timed)
         port->receiver = self;
     else
         list_append(&port->receivers, &self->queue);
@@ -409,7 +412,7 @@ void port_destroy(struct port *port)
 
     port->dead = true;
     port->endpoints++; /* keeps it until the end of this */
-    while ((thread = take_receiver(port)))
+    while ((thread = first_receiver(port)))
         thread_wake(thread, -EPIPE);
     while ((thread = first_caller(port))) {
         thread_wake(thread, -EPIPE); /* leaves the queue, drops its endpoint */

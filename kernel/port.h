@@ -28,13 +28,15 @@ struct port_event {
 
 struct port {
     struct object object;
-    struct quota *quota;           /* [I] pays for it */
-    struct thread *receiver;       /* [k] waits for a message, longer than `receivers` */
-    struct list receivers;         /* [k] more of them */
-    struct list events;            /* [k] struct port_event, the oldest first */
-    struct list servers;           /* [k] threads that received here last */
-    uint32_t endpoints;            /* [k] that exist */
-    bool dead;                     /* [k] nobody has a handle to it */
+    struct quota *quota;     /* [I] pays for it */
+    struct thread *receiver; /* [k] one that waits for three words without a deadline,
+                                as fast calls want it, or &port_no_receiver */
+    struct list receivers;   /* [k] others that wait, the longest waiting first */
+    uint32_t pending;        /* [k] how many callers and events wait */
+    struct list events;      /* [k] struct port_event, the oldest first */
+    struct list servers;     /* [k] threads that received here last */
+    uint32_t endpoints;      /* [k] that exist */
+    bool dead;               /* [k] nobody has a handle to it */
     struct priority_queue callers; /* [k] THREAD_CALLING */
 };
 
@@ -44,6 +46,10 @@ struct endpoint {
     struct port *port;        /* [I] counted in port->endpoints */
     struct port_event closed; /* its badge; told when nobody holds it any more */
 };
+
+/* Stands for nobody in port->receiver. As a signed number its priority is below all
+ * others, which saves the fast path a comparison. */
+extern struct thread port_no_receiver;
 
 /* One who has to be answered, kept for later. */
 struct reply {

@@ -10,8 +10,6 @@
 #include "cpu.h"
 #include "thread.h"
 
-#define SLOTS_OFFSET ((sizeof(struct process) + 15) & ~(size_t)15)
-
 static struct list finished = {&finished, &finished}; /* ended, not yet reaped */
 static struct list unheld = {&unheld, &unheld};       /* nobody holds them any more */
 static uint32_t count;
@@ -51,8 +49,8 @@ struct process *process_create(struct process *parent, uint32_t pages)
     /* nothing below fails */
     object_init(&process->object, OBJECT_PROCESS);
     handle_table_init(&process->handles, &process->quota,
-                      (struct handle_slot *)((char *)process + SLOTS_OFFSET),
-                      (PAGE_SIZE - SLOTS_OFFSET) / sizeof(struct handle_slot));
+                      (struct handle_slot *)((char *)process + PROCESS_SLOTS_OFFSET),
+                      PROCESS_FIRST_SLOTS);
     list_init(&process->children);
     list_init(&process->sibling);
     list_init(&process->threads);

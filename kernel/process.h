@@ -32,6 +32,11 @@ struct process {
     uint8_t *io_bitmap[2];  /* [k] owned: pages, a 0 bit opens the port; or NULL */
 };
 
+/* Behind the process in its page: the first slots of its handle table. */
+#define PROCESS_SLOTS_OFFSET ((sizeof(struct process) + 15) & ~(size_t)15)
+#define PROCESS_FIRST_SLOTS \
+    ((PAGE_SIZE - PROCESS_SLOTS_OFFSET) / sizeof(struct handle_slot))
+
 /* Makes an empty process of `pages` pages out of the parent's quota (NULL: out of the
  * machine); NULL if that is too much. The caller holds it. */
 [[nodiscard]] struct process *process_create(struct process *parent, uint32_t pages);

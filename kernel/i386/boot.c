@@ -25,12 +25,18 @@ void arch_command_init(const char *command)
 {
     static const char *const gates[] = {"auto", "int80", "sysenter", "syscall", NULL};
     static const char *const exits[] = {"debug", NULL};
+    static const char *const paths[] = {"on", "off", NULL};
     int exit = command_choice(command, "exit", exits, 1);
+    int path = command_choice(command, "fastpath", paths, 0);
 
     if (exit == 0)
         stop_use_debug_exit();
     if (exit < 0)
         boot_refuse("the command line's exit= is not debug");
+    if (path < 0)
+        boot_refuse("the command line's fastpath= is none of on, off");
+    if (path == 1)
+        cpu()->attention |= ATTENTION_OFF;
     gate_choice = command_choice(command, "gate", gates, GATE_CHOICE_AUTO);
     if (gate_choice < 0)
         boot_refuse("the command line's gate= is none of auto, int80, sysenter, syscall");

@@ -26,7 +26,8 @@
         .section .text.entry, "ax"
         .globl  entry_start, entry_end
         .globl  entry_int80, entry_sysenter, entry_syscall, entry_debug, trap_vectors
-        .globl  kernel_exit, arch_leave, arch_leave_after_work, debug_from_task
+        .globl  ordinary_call, kernel_exit, arch_leave, arch_leave_after_work
+        .globl  debug_from_task
 entry_start:
 
 /*
@@ -61,10 +62,14 @@ entry_start:
         pushl   $FLAGS_CLEAN
         popfl
         CHECK_SEGMENTS
-        leal    -FRAME_EBX(%esp), %edx
-        movl    $kernel_stack_end, %esp
         addl    $1, crossings + \crossed
         adcl    $0, crossings + \crossed + 4
+        cmpl    $NUMBER_CALL, %eax
+        je      fast_call
+        cmpl    $NUMBER_REPLY_RECEIVE, %eax
+        je      fast_reply_receive
+        leal    -FRAME_EBX(%esp), %edx
+        movl    $kernel_stack_end, %esp
         call    system_call                     /* (eax number, edx frame) */
         cmpl    $0, boot_cpu + CPU_WORK
         jne     leave_call
@@ -113,6 +118,14 @@ entry_syscall:
         movl    FRAME_EIP - FRAME_SIZE(%edx), %ecx
         movl    FRAME_ESP - FRAME_SIZE(%edx), %esp
         sysretl
+
+/* What is no case for the fast path: esp as it was when that was tried. */
+ordinary_call:
+        movl    (%esp), %ebx
+        movl    FRAME_ERROR - FRAME_EBX(%esp), %eax
+        leal    -FRAME_EBX(%esp), %edx
+        movl    $kernel_stack_end, %esp
+        call    system_call
 
 /* There is work to do before the thread, or another one, goes on. eax = the call's
  * result. */
@@ -222,6 +235,7 @@ debug_in_kernel:
         jae     1f
         andl    $~FLAG_TF, 8(%esp)
         orl     $WORK_STEP, %ss:boot_cpu + CPU_WORK
+        orl     $STEP, %ss:boot_cpu + CPU_ATTENTION
         iretl
 1:      pushl   $0
         pushl   $1

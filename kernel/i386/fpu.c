@@ -93,11 +93,14 @@ bool fpu_use(struct thread *thread)
         save(fpu_owner->arch.fpu);
     restore(thread->arch.fpu);
     fpu_owner = thread;
+    cpu()->attention |= ATTENTION_FPU;
     return true;
 }
 
-void fpu_switch_slow(struct thread *next)
+void fpu_switch(struct thread *next)
 {
+    if (!fpu_owner)
+        return;
     if (fpu_owner == next)
         fpu_allow();
     else if (!(read_cr0() & CR0_TS))
@@ -108,6 +111,7 @@ void fpu_forget(struct thread *thread)
 {
     if (fpu_owner == thread) {
         fpu_owner = NULL;
+        cpu()->attention &= ~ATTENTION_FPU;
         if (cpu_features.fpu)
             forbid();
     }

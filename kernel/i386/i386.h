@@ -196,15 +196,11 @@ extern struct main_task main_task;
 void tables_init(void);
 /* No gate changes from here on. */
 void tables_seal(void);
-struct descriptor {
-    uint32_t low, high;
-};
-
-extern struct descriptor gdt[];
+extern struct arch_descriptor gdt[];
 
 static inline void gdt_set(uint32_t selector, uint32_t low, uint32_t high)
 {
-    gdt[selector / 8] = (struct descriptor){low, high};
+    gdt[selector / 8] = (struct arch_descriptor){low, high};
 }
 
 void gdt_set_task(uint32_t selector, const struct task_state *task, uint32_t limit);
@@ -245,19 +241,10 @@ phys_t paging_kernel_directory(void);
 /* A kernel address for one page of any physical memory, good until the next call with
  * `slot`. */
 void *paging_window(uint32_t slot, uint32_t address);
-/* The address space that CR3 names, or NULL: the kernel's own. Kept for the tasks, too,
- * which have to restore CR3. */
-extern struct space *paging_loaded; /* [c] */
+/* What CR3 names: the tasks have to restore it. */
 phys_t paging_current_directory(void);
 /* Leaves the address space, if it is the running one, for the kernel's own. */
 void paging_forget(struct space *space);
-
-/* Makes the address space the running one. */
-static inline void paging_load(struct space *space)
-{
-    paging_loaded = space;
-    write_cr3(space->directory.address);
-}
 
 /* Makes a page of the kernel's image read-only. */
 void paging_seal(const void *page);
@@ -268,6 +255,13 @@ void paging_map_threshold(phys_t frame);
 #define WINDOW_PAGE 0 /* arch_page_… */
 #define WINDOW_PHYS 1 /* arch_phys_read */
 #define WINDOW_VIEW 2 /* arch_view */
+
+/* --- Threads: thread.c --- */
+
+extern const struct arch_thread
+    *thread_shown; /* [c] whose TLS descriptors the GDT holds */
+/* The part of a switch that is needed while ATTENTION_LAZY is set. */
+FAST_CALL void thread_switch_lazily(struct thread *next);
 
 /* --- Traps: traps.c --- */
 
@@ -289,13 +283,7 @@ void fpu_allow(void);
 /* The running thread wants the FPU: false if there is no memory for its state. */
 bool fpu_use(struct thread *thread);
 /* Sets CR0.TS as the next thread needs it. */
-void fpu_switch_slow(struct thread *next);
-
-static inline void fpu_switch(struct thread *next)
-{
-    if (fpu_owner)
-        fpu_switch_slow(next);
-}
+void fpu_switch(struct thread *next);
 
 void fpu_forget(struct thread *thread);
 
@@ -305,13 +293,8 @@ void fpu_forget(struct thread *thread);
  * none. */
 bool io_ports_show(struct process *process);
 extern struct process *io_ports_shown; /* [c] whose bitmap the TSS holds, or NULL */
-void io_ports_switch_slow(struct process *process);
-
-static inline void io_ports_switch(struct process *process)
-{
-    if (io_ports_shown)
-        io_ports_switch_slow(process);
-}
+/* Lets the TSS show a bitmap only if it is that process's. */
+void io_ports_switch(struct process *process);
 
 void io_ports_forget(struct process *process);
 

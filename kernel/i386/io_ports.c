@@ -5,6 +5,7 @@
  * switch costs one store.
  */
 #include "arch.h"
+#include "cpu.h"
 #include "i386.h"
 #include "memory.h"
 #include "process.h"
@@ -25,10 +26,11 @@ bool io_ports_show(struct process *process)
     memcpy(main_task.io_bitmap + PAGE_SIZE, process->io_bitmap[1], PAGE_SIZE);
     main_task.tss.io_bitmap = BITMAP_OFFSET;
     io_ports_shown = process;
+    cpu()->attention |= ATTENTION_PORTS;
     return true;
 }
 
-void io_ports_switch_slow(struct process *process)
+void io_ports_switch(struct process *process)
 {
     main_task.tss.io_bitmap = io_ports_shown == process ? BITMAP_OFFSET : BITMAP_HIDDEN;
 }
@@ -38,6 +40,7 @@ void io_ports_forget(struct process *process)
     if (io_ports_shown != process)
         return;
     io_ports_shown = NULL;
+    cpu()->attention &= ~ATTENTION_PORTS;
     main_task.tss.io_bitmap = BITMAP_HIDDEN;
 }
 

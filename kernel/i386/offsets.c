@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* Compiled to assembly only: the constants that the build turns into offsets.h. */
 #include "cpu.h"
+#include "handle.h"
 #include "i386.h"
+#include "port.h"
+#include "process.h"
 
 #define DEFINE(name, value) __asm__ volatile(".ascii \"->" #name " %0\"" : : "i"(value))
+
+enum {
+#define SYSCALL(nr, name, params, words, args) SYS_NUMBER_##name = nr,
+#include <limen/syscalls.def>
+#undef SYSCALL
+};
 
 void offsets(void);
 
@@ -15,6 +24,7 @@ void offsets(void)
     DEFINE(FRAME_ESI, offsetof(struct SystemCallFrame, esi));
     DEFINE(FRAME_EDI, offsetof(struct SystemCallFrame, edi));
     DEFINE(FRAME_EBP, offsetof(struct SystemCallFrame, ebp));
+    DEFINE(FRAME_ERROR, offsetof(struct SystemCallFrame, error));
     DEFINE(FRAME_VECTOR, offsetof(struct SystemCallFrame, vector));
     DEFINE(FRAME_EIP, offsetof(struct SystemCallFrame, eip));
     DEFINE(FRAME_CS, offsetof(struct SystemCallFrame, cs));
@@ -22,7 +32,13 @@ void offsets(void)
     DEFINE(FRAME_ESP, offsetof(struct SystemCallFrame, esp));
     DEFINE(TASK_ESP0, offsetof(struct main_task, tss.esp0));
     DEFINE(CPU_WORK, offsetof(struct cpu, work));
+    DEFINE(CPU_ATTENTION, offsetof(struct cpu, attention));
+    DEFINE(CPU_CURRENT, offsetof(struct cpu, current));
+    DEFINE(CPU_TOP, offsetof(struct cpu, ready.top));
+    DEFINE(CPU_SLICE_ARMED, offsetof(struct cpu, slice_armed));
     DEFINE(WORK_STEP, WORK_SINGLE_STEP);
+    DEFINE(STEP, ATTENTION_STEP);
+    DEFINE(LAZY, ATTENTION_LAZY);
     DEFINE(KIND_INT80, FRAME_INT80);
     DEFINE(KIND_SYSENTER, FRAME_SYSENTER);
     DEFINE(KIND_SYSCALL, FRAME_SYSCALL);
@@ -30,6 +46,40 @@ void offsets(void)
     DEFINE(FLAGS_CLEAN, EFLAGS_ONE);
     DEFINE(FLAG_TF, EFLAGS_TF);
     DEFINE(FLAG_IF, EFLAGS_IF);
+    DEFINE(NUMBER_CALL, SYS_NUMBER_call);
+    DEFINE(NUMBER_REPLY_RECEIVE, SYS_NUMBER_reply_receive);
+    DEFINE(SLOT_MASK, (1u << HANDLE_SLOT_BITS) - 1);
+    DEFINE(FIRST_SLOTS, PROCESS_FIRST_SLOTS);
+    DEFINE(PROCESS_SLOTS, PROCESS_SLOTS_OFFSET);
+    DEFINE(SLOT_OBJECT, offsetof(struct handle_slot, object));
+    DEFINE(SLOT_TAG, offsetof(struct handle_slot, tag));
+    DEFINE(MAY_SEND, HANDLE_TAG_MASK(RIGHT_SEND));
+    DEFINE(MAY_RECEIVE, HANDLE_TAG_MASK(RIGHT_RECEIVE));
+    DEFINE(ENDPOINT_PORT, offsetof(struct endpoint, port));
+    DEFINE(ENDPOINT_BADGE, offsetof(struct endpoint, closed.badge));
+    DEFINE(PORT_RECEIVER, offsetof(struct port, receiver));
+    DEFINE(PORT_PENDING, offsetof(struct port, pending));
+    DEFINE(THREAD_FRAME, offsetof(struct thread, frame));
+    DEFINE(THREAD_PROCESS, offsetof(struct thread, process));
+    DEFINE(THREAD_STATE, offsetof(struct thread, state));
+    DEFINE(THREAD_PRIORITY, offsetof(struct thread, priority));
+    DEFINE(THREAD_BASE_PRIORITY, offsetof(struct thread, base_priority));
+    DEFINE(THREAD_LONG, offsetof(struct thread, long_message));
+    DEFINE(THREAD_CLIENT, offsetof(struct thread, client));
+    DEFINE(THREAD_SERVER, offsetof(struct thread, server));
+    DEFINE(THREAD_PORT, offsetof(struct thread, port));
+    DEFINE(THREAD_FS, offsetof(struct thread, arch.fs));
+    DEFINE(THREAD_GS, offsetof(struct thread, arch.gs));
+    DEFINE(THREAD_FS_LOW, offsetof(struct thread, arch.fs_descriptor.low));
+    DEFINE(THREAD_FS_HIGH, offsetof(struct thread, arch.fs_descriptor.high));
+    DEFINE(THREAD_GS_LOW, offsetof(struct thread, arch.gs_descriptor.low));
+    DEFINE(THREAD_GS_HIGH, offsetof(struct thread, arch.gs_descriptor.high));
+    DEFINE(THREAD_SHOWN_AS, offsetof(struct thread, arch.shown_as));
+    DEFINE(THREAD_DIRECTORY, offsetof(struct thread, arch.directory));
+    DEFINE(STATE_READY, THREAD_READY);
+    DEFINE(STATE_RECEIVING, THREAD_RECEIVING);
+    DEFINE(STATE_AWAITING, THREAD_AWAITING);
+    DEFINE(KIND_CALL, MESSAGE_CALL);
     DEFINE(CROSSED_INT80, 8 * GATE_INT80);
     DEFINE(CROSSED_SYSENTER, 8 * GATE_SYSENTER);
     DEFINE(CROSSED_SYSCALL, 8 * GATE_SYSCALL);

@@ -6,6 +6,7 @@
  */
 #include "arch.h"
 #include "assert.h"
+#include "cpu.h"
 #include "i386.h"
 #include "memory.h"
 #include "process.h"
@@ -34,7 +35,6 @@ uint32_t paging_window_table[ENTRIES] PAGE_ALIGNED;
 
 static uint32_t low_limit; /* [I] end of the direct map, physical */
 static uint32_t global;    /* [I] PTE_GLOBAL where the processor knows it */
-struct space *paging_loaded;
 
 extern const char kernel_start[], kernel_writable[], kernel_stack_guard[];
 
@@ -204,7 +204,7 @@ phys_t arch_directory_create(struct quota *quota)
 
 void arch_directory_destroy(struct space *space)
 {
-    assert(paging_loaded != space);
+    assert(read_cr3() != space->directory.address);
     quota_give(space->quota, space->directory);
 }
 
@@ -312,13 +312,15 @@ uint32_t arch_next_table(struct space *space, uint32_t address, uint32_t end)
 
 void paging_forget(struct space *space)
 {
-    if (space != paging_loaded)
+    struct arch_thread *running = &cpu()->current->arch;
+
+    if (running->directory != space->directory.address)
         return;
-    paging_loaded = NULL;
-    write_cr3(paging_kernel_directory().address);
+    running->directory = paging_kernel_directory().address;
+    write_cr3(running->directory);
 }
 
 phys_t paging_current_directory(void)
 {
-    return paging_loaded ? paging_loaded->directory : paging_kernel_directory();
+    return PHYS(cpu()->current->arch.directory);
 }

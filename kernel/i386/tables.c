@@ -16,7 +16,7 @@
 #define GATE_TASK 0x8500u
 #define GATE_DPL_3 0x6000u
 
-#define IDT_LIMIT (256 * sizeof(struct descriptor) - 1)
+#define IDT_LIMIT (256 * sizeof(struct arch_descriptor) - 1)
 #define TRAP_VECTORS 48
 #define TRAP_STUB_SIZE 16
 
@@ -26,9 +26,9 @@ struct table_pointer {
     uint32_t base;
 };
 
-struct descriptor gdt[GDT_ENTRIES] __attribute__((aligned(16)));
+struct arch_descriptor gdt[GDT_ENTRIES] __attribute__((aligned(16)));
 /* A page of its own, which tables_seal makes read-only. */
-static struct descriptor idt[PAGE_SIZE / sizeof(struct descriptor)]
+static struct arch_descriptor idt[PAGE_SIZE / sizeof(struct arch_descriptor)]
     __attribute__((aligned(PAGE_SIZE)));
 
 struct main_task main_task;
@@ -47,13 +47,13 @@ static void idt_set(uint32_t vector, const char *entry, uint32_t dpl)
 {
     uint32_t address = (uint32_t)entry;
 
-    idt[vector] = (struct descriptor){SELECTOR_KCODE << 16 | (address & 0xffff),
-                                      (address & 0xffff0000) | GATE_INTERRUPT | dpl};
+    idt[vector] = (struct arch_descriptor){SELECTOR_KCODE << 16 | (address & 0xffff),
+                                           (address & 0xffff0000) | GATE_INTERRUPT | dpl};
 }
 
 void idt_set_task(uint32_t vector, uint32_t selector)
 {
-    idt[vector] = (struct descriptor){selector << 16, GATE_TASK};
+    idt[vector] = (struct arch_descriptor){selector << 16, GATE_TASK};
 }
 
 static void fill_gdt(void)

@@ -94,6 +94,7 @@ void on_debug(void)
             panic("debug exception in the kernel at %08x", tss->eip);
         tss->eflags &= ~EFLAGS_TF;
         cpu()->work |= WORK_SINGLE_STEP;
+        cpu()->attention |= ATTENTION_STEP;
         return;
     }
     uint32_t ss = tss->ss;

@@ -10,13 +10,12 @@
 #define DESCRIPTOR_LIMIT 0x0000ffffu
 #define DESCRIPTOR_FLAGS 0x00cff300u /* flat, writable data, DPL 3, accessed */
 
-static const struct arch_thread *shown; /* [c] whose TLS descriptors the GDT holds */
+const struct arch_thread *thread_shown; /* [c] whose TLS descriptors the GDT holds */
 static const struct arch_thread base_0; /* stands for all whose bases are 0 */
 
-static struct arch_segment make_segment(uint16_t selector, uint32_t base)
+static struct arch_descriptor make_descriptor(uint32_t base)
 {
-    return (struct arch_segment){
-        .selector = selector,
+    return (struct arch_descriptor){
         .low = base << 16 | DESCRIPTOR_LIMIT,
         .high = (base & 0xff000000) | DESCRIPTOR_FLAGS | (base >> 16 & 0xff),
     };
@@ -24,6 +23,9 @@ static struct arch_segment make_segment(uint16_t selector, uint32_t base)
 
 void arch_thread_init(struct thread *thread, const struct thread_start *start)
 {
+    uint32_t fs_base = start->flags & THREAD_FS ? start->fs_base : 0;
+    uint32_t gs_base = start->flags & THREAD_GS ? start->gs_base : 0;
+
     thread->frame = (struct SystemCallFrame){
         .eax = start->eax,
         .vector = FRAME_INT80,
@@ -33,13 +35,16 @@ void arch_thread_init(struct thread *thread, const struct thread_start *start)
         .esp = start->esp,
         .ss = SELECTOR_UDATA,
     };
-    thread->arch.fs =
-        make_segment(start->flags & THREAD_FS ? SELECTOR_FS : 0, start->fs_base);
-    thread->arch.gs =
-        make_segment(start->flags & THREAD_GS ? SELECTOR_GS : 0, start->gs_base);
-    thread->arch.descriptors = start->fs_base || start->gs_base ? &thread->arch : &base_0;
-    if (shown == &thread->arch)
-        shown = NULL; /* they were of a thread that stood here before */
+    thread->arch = (struct arch_thread){
+        .fs = start->flags & THREAD_FS ? SELECTOR_FS : 0,
+        .gs = start->flags & THREAD_GS ? SELECTOR_GS : 0,
+        .fs_descriptor = make_descriptor(fs_base),
+        .gs_descriptor = make_descriptor(gs_base),
+        .shown_as = fs_base || gs_base ? &thread->arch : &base_0,
+        .directory = thread->process->space.directory.address,
+    };
+    if (thread_shown == &thread->arch)
+        thread_shown = NULL; /* they were of a thread that stood here before */
 }
 
 void arch_thread_destroy(struct thread *thread)
@@ -49,48 +54,49 @@ void arch_thread_destroy(struct thread *thread)
 
 static void save_segments(struct arch_thread *arch)
 {
-    __asm__ volatile("movw %%fs, %0\n\tmovw %%gs, %1"
-                     : "=m"(arch->fs.selector), "=m"(arch->gs.selector));
+    __asm__ volatile("movw %%fs, %0\n\tmovw %%gs, %1" : "=m"(arch->fs), "=m"(arch->gs));
 }
 
 /* Whatever selector a thread could load can be loaded again: the descriptors it may use
  * are always valid. */
 static void load_segments(const struct arch_thread *arch)
 {
-    __asm__ volatile("movw %0, %%fs\n\tmovw %1, %%gs"
-                     :
-                     : "m"(arch->fs.selector), "m"(arch->gs.selector));
+    __asm__ volatile("movw %0, %%fs\n\tmovw %1, %%gs" : : "m"(arch->fs), "m"(arch->gs));
 }
 
 /* Puts the thread's TLS descriptors into the GDT. */
 static inline void show_descriptors(const struct arch_thread *arch)
 {
-    shown = arch->descriptors;
-    gdt_set(SELECTOR_FS, arch->fs.low, arch->fs.high);
-    gdt_set(SELECTOR_GS, arch->gs.low, arch->gs.high);
+    thread_shown = arch->shown_as;
+    gdt[SELECTOR_FS / 8] = arch->fs_descriptor;
+    gdt[SELECTOR_GS / 8] = arch->gs_descriptor;
 }
 
 static inline void switch_segments(struct arch_thread *previous,
                                    const struct arch_thread *next)
 {
     save_segments(previous);
-    if (next->descriptors != shown)
+    if (next->shown_as != thread_shown)
         show_descriptors(next);
-    else if (previous->fs.selector == next->fs.selector &&
-             previous->gs.selector == next->gs.selector)
+    else if (previous->fs == next->fs && previous->gs == next->gs)
         return;
     load_segments(next);
+}
+
+FAST_CALL void thread_switch_lazily(struct thread *next)
+{
+    fpu_switch(next);
+    io_ports_switch(next->process);
 }
 
 FAST_CALL void arch_switch(struct thread *previous, struct thread *next)
 {
     main_task.tss.esp0 = (uint32_t)(&next->frame + 1);
     switch_segments(&previous->arch, &next->arch);
-    fpu_switch(next);
-    if (previous->process != next->process) {
-        paging_load(&next->process->space);
-        io_ports_switch(next->process);
-    }
+    if (cpu()->attention & ATTENTION_LAZY)
+        thread_switch_lazily(next);
+    if (previous->arch.directory != next->arch.directory)
+        write_cr3(next->arch.directory);
 }
 
 void arch_thread_base(struct thread *thread, uint32_t which, uint32_t base)
@@ -98,11 +104,14 @@ void arch_thread_base(struct thread *thread, uint32_t which, uint32_t base)
     struct arch_thread *arch = &thread->arch;
 
     save_segments(arch);
-    if (which == 0)
-        arch->fs = make_segment(SELECTOR_FS, base);
-    else
-        arch->gs = make_segment(SELECTOR_GS, base);
-    arch->descriptors = arch;
+    if (which == 0) {
+        arch->fs = SELECTOR_FS;
+        arch->fs_descriptor = make_descriptor(base);
+    } else {
+        arch->gs = SELECTOR_GS;
+        arch->gs_descriptor = make_descriptor(base);
+    }
+    arch->shown_as = arch;
     show_descriptors(arch);
     load_segments(arch);
 }
@@ -128,8 +137,16 @@ void arch_thread_report(struct thread *thread, struct thread_state *state)
         .ss = frame->ss,
         .ds = SELECTOR_UDATA,
         .es = SELECTOR_UDATA,
-        .fs = thread->arch.fs.selector,
-        .gs = thread->arch.gs.selector,
+        .fs = thread->arch.fs,
+        .gs = thread->arch.gs,
+    };
+}
+
+void arch_thread_adopt(struct thread *thread)
+{
+    thread->arch = (struct arch_thread){
+        .shown_as = &base_0,
+        .directory = paging_kernel_directory().address,
     };
 }
 

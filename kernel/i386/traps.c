@@ -127,6 +127,7 @@ static void restore_single_step(void)
     struct SystemCallFrame *frame = &cpu()->current->frame;
 
     cpu()->work &= ~WORK_SINGLE_STEP;
+    cpu()->attention &= ~ATTENTION_STEP;
     frame->vector = FRAME_INT80;
     frame->eflags = (frame->eflags & EFLAGS_KEPT) | EFLAGS_IF | EFLAGS_TF;
 }
