@@ -100,6 +100,12 @@ _Noreturn void arch_halt(void);
 /* The end after a panic: halts, or tells an emulator that listens. */
 _Noreturn void arch_panic_stop(void);
 
+/* Interrupt lines: whether anybody listens to it but the kernel, and whether it is held
+ * masked all the same. */
+void arch_irq_set(uint32_t irq, bool listen, bool hold);
+/* The timer's and the cascade, which nobody else can listen to. */
+bool arch_irq_reserved(uint32_t irq);
+
 /* Console devices: channel numbers of enum console_channel. */
 /* Writes everything, waiting for the device. */
 void arch_console_write(uint32_t channel, const char *bytes, uint32_t size);

@@ -4,6 +4,7 @@
 #include "console.h"
 #include "cpu.h"
 #include "error.h"
+#include "interrupt.h"
 #include "log.h"
 #include "memory.h"
 #include "process.h"
@@ -68,6 +69,37 @@ long sys_ports_request(handle_t resource, uint32_t first, uint32_t count)
     }
     arch_ports_changed(process);
     return 0;
+}
+
+long sys_interrupt_create(handle_t resource, uint32_t irq, handle_t handle)
+{
+    struct process *process = cpu()->current->process;
+    struct interrupt *interrupt;
+    struct object *endpoint;
+    long error = resource_look(resource, RIGHT_CONTROL, RESOURCE_IRQ, irq, 1);
+
+    if (error || (error = handle_look(&process->handles, handle, OBJECT_ENDPOINT,
+                                      RIGHT_SEND, &endpoint)))
+        return error;
+    error = interrupt_create(&process->quota, irq,
+                             container_of(endpoint, struct endpoint, object), &interrupt);
+    if (error)
+        return error;
+    long result = handle_add(&process->handles, &interrupt->object, RIGHTS_ALL);
+    object_drop(&interrupt->object);
+    return result;
+}
+
+long sys_interrupt_acknowledge(handle_t handle)
+{
+    struct process *process = cpu()->current->process;
+    struct object *object;
+    long error =
+        handle_look(&process->handles, handle, OBJECT_INTERRUPT, RIGHT_CONTROL, &object);
+
+    if (error)
+        return error;
+    return interrupt_acknowledge(container_of(object, struct interrupt, object));
 }
 
 /* 0 if the channel is there and the buffer could be. */

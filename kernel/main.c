@@ -6,6 +6,7 @@
 #include "command.h"
 #include "console.h"
 #include "cpu.h"
+#include "interrupt.h"
 #include "log.h"
 #include "process.h"
 #include "thread.h"
@@ -68,6 +69,7 @@ void kmain(uint32_t magic, uint32_t information)
     thread_init();
     schedule_init();
     console_init();
+    interrupt_init();
     arch_init(); /* interrupts, clock, FPU, gates, threshold page */
     become_nobody();
     boot_start_init(&boot, &archive);

@@ -3,6 +3,7 @@
 #include "object.h"
 
 #include "assert.h"
+#include "interrupt.h"
 #include "port.h"
 #include "process.h"
 #include "resource.h"
@@ -31,6 +32,9 @@ void object_destroy(struct object *object)
         break;
     case OBJECT_REPLY:
         reply_destroy(container_of(object, struct reply, object));
+        break;
+    case OBJECT_INTERRUPT:
+        interrupt_destroy(container_of(object, struct interrupt, object));
         break;
     case OBJECT_RESOURCE:
         resource_destroy(container_of(object, struct resource, object));

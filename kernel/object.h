@@ -18,6 +18,7 @@ enum object_type {
     OBJECT_PORT,
     OBJECT_ENDPOINT,
     OBJECT_REPLY,
+    OBJECT_INTERRUPT,
 };
 
 struct object {

@@ -9,6 +9,7 @@
 #include "cpu.h"
 #include "deadline.h"
 #include "error.h"
+#include "interrupt.h"
 #include "memory.h"
 #include "message.h"
 #include "priority.h"
@@ -31,6 +32,7 @@ struct port *port_create(struct quota *quota)
     list_init(&port->receivers);
     list_init(&port->events);
     list_init(&port->servers);
+    list_init(&port->interrupts);
     priority_queue_init(&port->callers);
     return port;
 }
@@ -268,6 +270,14 @@ void port_post(struct port *port, struct port_event *event)
         endpoint_free(container_of(event, struct endpoint, closed));
 }
 
+void port_withdraw(struct port *port, struct port_event *event)
+{
+    if (!list_in(&event->link))
+        return;
+    list_remove(&event->link);
+    port->pending--;
+}
+
 /* The running thread waits in the queue until it is received from. */
 static void join_callers(struct endpoint *endpoint, enum message_kind kind)
 {
@@ -349,7 +359,6 @@ static void join_receivers(struct port *port, uint64_t deadline)
 {
     struct thread *self = cpu()->current;
 
-    priority_settle(self);
     deadline_block(deadline, -ETIMEDOUT);
     self->state = THREAD_RECEIVING;
     if (port->receiver == &port_no_receiver && !self->long_message && !self->timed)
@@ -368,6 +377,8 @@ long port_receive(struct port *port, uint64_t deadline)
     serve(self, port);
     for (;;) {
         long result = -EAGAIN;
+        /* An interrupt may be a message: none is let in between a look and the wait. */
+        priority_settle(self);
         if (!list_empty(&port->events))
             result = take_event(port);
         else if ((caller = first_caller(port)))
@@ -412,6 +423,7 @@ void port_destroy(struct port *port)
 
     port->dead = true;
     port->endpoints++; /* keeps it until the end of this */
+    interrupt_port_died(port);
     while ((thread = first_receiver(port)))
         thread_wake(thread, -EPIPE);
     while ((thread = first_caller(port))) {

@@ -35,6 +35,7 @@ struct port {
     uint32_t pending;        /* [k] how many callers and events wait */
     struct list events;      /* [k] struct port_event, the oldest first */
     struct list servers;     /* [k] threads that received here last */
+    struct list interrupts;  /* [k] bound to endpoints of it */
     uint32_t endpoints;      /* [k] that exist */
     bool dead;               /* [k] nobody has a handle to it */
     struct priority_queue callers; /* [k] THREAD_CALLING */
@@ -83,6 +84,9 @@ void endpoint_free(struct endpoint *endpoint);
 
 /* Tells the port, now or when somebody receives. The event must not be waiting. */
 void port_post(struct port *port, struct port_event *event);
+
+/* Takes back what has not been received yet. */
+void port_withdraw(struct port *port, struct port_event *event);
 
 /* Answers a client with three words, or ends its call with an error. */
 void port_answer(struct thread *client, const uint32_t words[3]);

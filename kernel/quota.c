@@ -25,7 +25,7 @@ struct slab {
 #define ALIGN_16(n) (((n) + 15u) & ~15u)
 
 static const uint16_t object_size[SLAB_SIZES] = {
-    [SLAB_SMALL] = 64,
+    [SLAB_SMALL] = SLAB_SMALL_SIZE,
     [SLAB_THREAD] = ALIGN_16(sizeof(struct thread)),
     [SLAB_FPU] = ALIGN_16(ARCH_FPU_SIZE),
     [SLAB_PORT] = ALIGN_16(sizeof(struct port)),

@@ -26,6 +26,8 @@ enum slab_size {
     SLAB_SIZES,
 };
 
+#define SLAB_SMALL_SIZE (16 * sizeof(void *))
+
 struct quota {
     uint32_t limit;       /* [k] frames; changes only when it is an orphan */
     uint32_t used;        /* [k] of them in use or given to children */

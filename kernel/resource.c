@@ -8,6 +8,8 @@
 #include "process.h"
 #include "thread.h"
 
+static_assert(sizeof(struct resource) <= SLAB_SMALL_SIZE, "what is taken for it");
+
 struct resource resource_root;
 
 /* All that there is of each kind: the first and the last. */
@@ -16,7 +18,7 @@ static const struct limit {
 } limits[RESOURCE_KINDS] = {
     [RESOURCE_PORTS] = {0, 0xffff},
     [RESOURCE_MEMORY] = {0, UINT32_MAX},
-    [RESOURCE_IRQ] = {0, 15},
+    [RESOURCE_IRQ] = {0, IRQ_LINES - 1},
     [RESOURCE_SYSCALL] = {SYSCALL_BOUND_FIRST,
                           SYSCALL_BOUND_FIRST + SYSCALL_BOUND_COUNT - 1},
 };

@@ -20,9 +20,10 @@ BOOT_SUITES := boot/errors=tests/check-boot boot/start=tests/check-start \
 TEST_RUN = B='$(B)' OBJDUMP='$(OBJDUMP)' tests/run --build $(B)
 
 # Each unit test: tests/unit/NAME.c, and the files that it is linked with beside
-# UNIT_COMMON. clock and rtc take theirs in by #include, to put a fake board under it.
-UNIT_TESTS := archive clock command elf frame futex gate handle log multiboot quota \
-  region resource rtc space timing_wheel tree user_range
+# UNIT_COMMON. clock, interrupt and rtc take theirs in by #include, to put a fake board
+# under it.
+UNIT_TESTS := archive clock command elf frame futex gate handle interrupt log multiboot \
+  quota region resource rtc space timing_wheel tree user_range
 UNIT_COMMON := tests/unit/host.c kernel/frame.c
 UNIT_archive := kernel/archive.c
 UNIT_command := kernel/command.c
@@ -30,6 +31,7 @@ UNIT_elf := kernel/elf.c
 UNIT_futex := kernel/futex.c kernel/tree.c
 UNIT_gate := libc/native/gate_choose.c
 UNIT_handle := kernel/handle.c kernel/quota.c
+UNIT_interrupt := kernel/interrupt.c kernel/quota.c
 UNIT_log := kernel/log.c kernel/format.c
 UNIT_multiboot := kernel/multiboot.c
 UNIT_quota := kernel/quota.c

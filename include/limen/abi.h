@@ -150,9 +150,10 @@ struct memory_map {
 /* --- Messages --- */
 
 enum message_kind {
-    MESSAGE_CALL = 1, /* somebody waits for an answer */
-    MESSAGE_SEND,     /* nobody does */
-    MESSAGE_CLOSED,   /* the last handle to the endpoint of this badge went */
+    MESSAGE_CALL = 1,  /* somebody waits for an answer */
+    MESSAGE_SEND,      /* nobody does */
+    MESSAGE_CLOSED,    /* the last handle to the endpoint of this badge went */
+    MESSAGE_INTERRUPT, /* an IRQ line was raised: interrupt_create */
 };
 
 #define MESSAGE_HANDLES 4
@@ -207,6 +208,8 @@ enum resource_kind {
     RESOURCE_MACHINE, /* to stop the machine: 0 alone */
     RESOURCE_KINDS,
 };
+
+#define IRQ_LINES 16
 
 struct resource_range {
     uint32_t kind;  /* enum resource_kind */

@@ -72,6 +72,7 @@ struct space;
 #define VECTOR_IRQ_END 48
 
 #define IRQ_TIMER 0
+#define IRQ_CASCADE 2
 #define IRQ_COM2 3
 #define IRQ_COM1 4
 
@@ -301,9 +302,12 @@ void io_ports_forget(struct process *process);
 /* --- Board --- */
 
 void pic_init(void);
+/* The kernel listens to the line. */
 void pic_enable(uint32_t irq);
-/* Tells the PIC that the interrupt was taken; false if it was spurious. */
-bool pic_acknowledge(uint32_t irq);
+/* Whether there is no interrupt after all; then nothing is left to do. */
+bool pic_spurious(uint32_t irq);
+/* Tells the PIC that the interrupt was taken: the next one may come. */
+void pic_end(uint32_t irq);
 void clock_init(void);
 void clock_interrupt(void);
 void clock_fill_threshold(struct threshold_page *page);

@@ -10,6 +10,7 @@
 #include "cpu.h"
 #include "error.h"
 #include "i386.h"
+#include "interrupt.h"
 #include "process.h"
 #include "schedule.h"
 
@@ -21,10 +22,14 @@ struct fixup {
 
 extern const struct fixup fixups_start[], fixups_end[];
 
+/* A line whose interrupt becomes a message is masked before the PIC may raise it again.
+ */
 static void handle_irq(uint32_t irq)
 {
-    if (!pic_acknowledge(irq))
+    if (pic_spurious(irq))
         return;
+    interrupt_raise(irq);
+    pic_end(irq);
     if (irq == IRQ_TIMER)
         clock_interrupt();
     else

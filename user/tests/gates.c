@@ -345,6 +345,23 @@ static void step_ports(void)
     (void)limen_handle_close(handle_of(server));
 }
 
+static void step_interrupts(uint32_t resource)
+{
+    handle_t port = {(uint32_t)limen_port_create()};
+    uint32_t endpoint = (uint32_t)limen_endpoint_mint(port, 1);
+    if (resource == 0)
+        return;
+    step("interrupt_create: the timer's line", SYS_LIMEN_interrupt_create, resource, 0,
+         endpoint, 0, -EBUSY);
+    uint32_t interrupt = (uint32_t)step("interrupt_create", SYS_LIMEN_interrupt_create,
+                                        resource, 5, endpoint, 0, A_HANDLE);
+    step("interrupt_acknowledge: none came", SYS_LIMEN_interrupt_acknowledge, interrupt,
+         0, 0, 0, -EAGAIN);
+    step("handle_close: an interrupt", SYS_LIMEN_handle_close, interrupt, 0, 0, 0, 0);
+    (void)limen_handle_close((handle_t){endpoint});
+    (void)limen_handle_close(port);
+}
+
 static void step_unknown_numbers(void)
 {
     static const uint32_t numbers[] = {
@@ -438,6 +455,7 @@ static void test_gate(enum gate number, uint32_t resource)
     step_memory();
     step_waiting();
     step_machine(resource);
+    step_interrupts(resource);
     step_ports();
     step_unknown_numbers();
     check_exit("process_exit", number, SYS_LIMEN_process_exit);

@@ -15,6 +15,7 @@
 #define RW (MEMORY_READ | MEMORY_WRITE)
 #define TWIN_PAGES 256
 #define SLOT_BITS 18
+#define FREE_IRQ 5   /* nobody raises it */
 #define IO_PORT 0x84 /* of the DMA page registers: reading does nothing */
 
 enum kind {
@@ -23,8 +24,9 @@ enum kind {
     RESOURCE,
     PORT,     /* where a message waits */
     ENDPOINT, /* to a port that is gone */
-    REPLY,    /* to a child that waits for it */
-    ANY,      /* a process, where every kind is taken */
+    INTERRUPT,
+    REPLY, /* to a child that waits for it */
+    ANY,   /* a process, where every kind is taken */
 };
 
 struct row {
@@ -50,6 +52,7 @@ static const struct thread_start start = {.eip = CHILD_CODE};
 static const struct resource_range range = {RESOURCE_PORTS, IO_PORT, 1};
 static struct message message;
 static handle_t root;
+static handle_t live_port, live_endpoint;
 
 #define ADDRESS(object) ((uint32_t)(object))
 #define ROW(name, ...)                \
@@ -101,6 +104,11 @@ static void make_rows(void)
     add_row((struct row)ROW(log_read, 0, RESOURCE, RIGHT_READ, {0, 0, ADDRESS(buffer), 8},
                             0));
     add_row((struct row)ROW(machine_stop, 0, RESOURCE, RIGHT_CONTROL, {0, 99, 1}, 0));
+    add_row((struct row)ROW(interrupt_create, 0, RESOURCE, RIGHT_CONTROL,
+                            {0, FREE_IRQ, live_endpoint.value}, MAKES_HANDLE));
+    add_row((struct row)ROW(interrupt_create, 2, ENDPOINT, RIGHT_SEND,
+                            {root.value, FREE_IRQ}, 0));
+    add_row((struct row)ROW(interrupt_acknowledge, 0, INTERRUPT, RIGHT_CONTROL, {0}, 0));
     add_row((struct row)ROW(endpoint_mint, 0, PORT, RIGHT_MINT, {0}, MAKES_HANDLE));
     add_row((struct row)ROW(call, 0, ENDPOINT, RIGHT_SEND, {0}, 0));
     add_row((struct row)ROW(send, 0, ENDPOINT, RIGHT_SEND, {0}, 0));
@@ -214,6 +222,8 @@ static handle_t make_object(enum kind kind)
         return make_endpoint();
     case REPLY:
         return make_reply();
+    case INTERRUPT:
+        return handle_of(limen_interrupt_create(root, FREE_IRQ, live_endpoint));
     default:
         return make_process();
     }
@@ -698,6 +708,8 @@ static void test_row(const struct row *row)
 int main(void)
 {
     root = handle_of((long)getauxval(AT_LIMEN_RESOURCE));
+    live_port = handle_of(limen_port_create());
+    live_endpoint = handle_of(limen_endpoint_mint(live_port, 1));
     make_rows();
     tap_plan(1 + 2 * row_count + CASES);
     if (root.value == 0) {
