@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
 # The boot archive and the bootable ISO.
 #
-# The archive holds init and every program and userland test: $(B)/user/init is the member
-# `init`, $(B)/user/programs/hello is `programs/hello`. The same programs give the same
-# bytes. user/user.mk lists them.
+# The archive holds init and every server, program and userland test: $(B)/user/init is
+# the member `init`, $(B)/user/programs/hello is `programs/hello`. The same programs give
+# the same bytes. user/user.mk lists them.
 
 ARCHIVE := $(B)/archive.tar
 ISO := $(B)/limen.iso
 KERNEL := $(B)/kernel/limen.elf
 
-$(ARCHIVE): $(USER_INIT) $(USER_PROGRAMS) $(USER_TESTS)
+$(ARCHIVE): $(USER_INIT) $(USER_SERVERS) $(USER_PROGRAMS) $(USER_TESTS)
 	tar --create --file $@ --format=ustar --sort=name --mtime=@0 --owner=0 --group=0 \
 	  --numeric-owner --mode=a+rX,u+w,go-w -C $(B)/user $(sort $(^:$(B)/user/%=%))
 
@@ -27,7 +27,8 @@ iso: $(ISO)
 
 # --- What `limen run` and `limen cc` need ---
 
-$(B)/run.stamp: $(KERNEL) $(USER_INIT) $(USER_LIBC) $(B)/cc.conf boot/boot.mk
+$(B)/run.stamp: $(KERNEL) $(USER_INIT) $(USER_SERVERS) \
+  $(USER_LIBC) $(B)/cc.conf boot/boot.mk
 	@touch $@
 
 # The compiler behind `limen cc`, as shell assignments; rewritten when the choice changes.

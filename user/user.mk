@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 #
-# User programs. user/{programs,tests}/NAME.c, or the folder NAME/ of C and assembly
-# files, becomes the static ELF $(B)/user/{programs,tests}/NAME; user/init/ becomes
-# $(B)/user/init. They are ordinary programs of libc.a; symbols stay in, for fault
+# User programs. user/{programs,servers,tests}/NAME.c, or the folder NAME/ of C and
+# assembly files, becomes the static ELF $(B)/user/{programs,servers,tests}/NAME;
+# user/init/ becomes $(B)/user/init, and user/servers/servers.conf is copied beside the
+# servers. They are ordinary programs of libc.a; symbols stay in, for fault
 # reports.
 #
-# Defined here: USER_INIT, USER_TESTS, USER_PROGRAMS (what the boot archive takes: tests
-# too), and $(call user_link,OUTPUT,OBJECTS) for whoever links one more program;
-# USER_LINK, by target, holds what only some of them need.
+# Defined here: USER_INIT, USER_SERVERS (with their configuration), USER_TESTS,
+# USER_PROGRAMS (what the boot archive takes: tests too), and
+# $(call user_link,OUTPUT,OBJECTS) for whoever links one more program; USER_LINK, by
+# target, holds what only some of them need.
 
 USER_INIT := $(B)/user/init
 USER_LDFLAGS := $(ARCH_LDFLAGS) -static -nostdlib -Wl,-z,noexecstack -Wl,--build-id=none \
@@ -25,6 +27,7 @@ user_names = $(sort $(patsubst user/$(1)/%.c,%,$(wildcard user/$(1)/*.c)) \
 user_objects = $(patsubst user/%,$(B)/user/objects/%.o,$(basename $(wildcard \
   user/$(1).c user/$(1)/*.c user/$(1)/*.S)))
 
+USER_SERVERS := $(addprefix $(B)/user/servers/,$(call user_names,servers) servers.conf)
 USER_TESTS := $(addprefix $(B)/user/tests/,$(call user_names,tests))
 USER_PROGRAMS := $(addprefix $(B)/user/programs/,$(call user_names,programs)) \
   $(USER_TESTS)
@@ -36,7 +39,7 @@ $(B)/user/$(1): $(call user_objects,$(1)) $(USER_LIBC) user/user.mk
 
 endef
 
-$(foreach kind,programs tests,$(foreach name,$(call user_names,$(kind)),$(eval \
+$(foreach kind,programs servers tests,$(foreach name,$(call user_names,$(kind)),$(eval \
   $(call user_program,$(kind)/$(name)))))
 $(eval $(call user_program,init))
 $(USER_INIT): USER_LINK := -Wl,-e,init_start
@@ -51,5 +54,9 @@ $(B)/user/objects/%.o: user/%.S $(SYSROOT)/include/limen.stamp
 
 -include $(USER_OBJECTS:.o=.d)
 
+$(B)/user/servers/servers.conf: user/servers/servers.conf
+	@mkdir -p $(@D)
+	cp $< $@
+
 .PHONY: user
-user: $(USER_INIT) $(USER_PROGRAMS)
+user: $(USER_INIT) $(USER_SERVERS) $(USER_PROGRAMS)

@@ -255,7 +255,15 @@ enum {
     AT_LIMEN_ARCHIVE_SIZE,
     AT_LIMEN_STDIO, /* how descriptors 0 to 2 are served: enum stdio_mode */
     AT_LIMEN_LOG,   /* handle: the kernel's log, to write */
+    AT_LIMEN_NAMES, /* handle: endpoint to the name server */
+    AT_LIMEN_PORT,  /* handle, for a server: the port that it receives from */
 };
+
+/* auxv entry, for a server: handle of the resource of that kind whose range begins there.
+ * Memory begins at a whole page. */
+#define AT_LIMEN_RANGE(kind, first)                                                  \
+    (0x4d000000u | (uint32_t)(kind) << 20 |                                          \
+     ((kind) == RESOURCE_MEMORY ? (first) >> PAGE_SHIFT : (first)))
 
 enum stdio_mode {
     STDIO_TERMINAL, /* CONSOLE_MAIN with echo, line editing and CR LF */

@@ -4,7 +4,8 @@
 # files that it tests, and plain functions in place of system calls (fake/).
 # tests/tests.mk runs them.
 
-LIBC_TESTS := files terminal time
+LIBC_TESTS := config files terminal time
+LIBC_TEST_config := user/init/config.c user/init/split.c
 LIBC_TEST_files := libc/native/elf_file.c libc/native/archive.c user/init/split.c
 LIBC_TEST_terminal := libc/shim/terminal.c
 LIBC_TEST_time := libc/shim/time.c
@@ -16,7 +17,8 @@ LIBC_TEST_CFLAGS = -std=gnu2x -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror \
   -Ilibc/host/fake -Iinclude -Ilibc/include -fno-omit-frame-pointer \
   -fsanitize=$(or $(LIBC_SANITIZE_$(1)),$(LIBC_SANITIZE)) \
   -fno-sanitize-recover=undefined -DTEST_PROGRAM='"$(abspath $(B)/user/programs/hello)"' \
-  -DTEST_ARCHIVE='"$(abspath $(B)/archive.tar)"'
+  -DTEST_ARCHIVE='"$(abspath $(B)/archive.tar)"' \
+  -DTEST_SERVERS='"$(abspath user/servers/servers.conf)"'
 
 LIBC_TEST_BINARIES := $(LIBC_TESTS:%=$(B)/libc/host/test-%)
 TEST_NEEDS += $(LIBC_TEST_BINARIES)

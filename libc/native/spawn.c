@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <limen/archive.h>
+#include <limen/inherit.h>
 #include <limen/syscall.h>
 
 #include "spawn_stack.h"
@@ -130,12 +131,21 @@ static int give(struct spawn_stack *stack, const struct limen_child *child,
     return 0;
 }
 
-/* Gives what this process has by that key itself, if it has it. */
-static int pass_on(struct spawn_stack *stack, const struct limen_child *child,
-                   uint32_t key)
+static bool is_gift(const struct limen_spawn *how, uint32_t key)
 {
-    handle_t handle = {getauxval(key)};
-    if (!handle.value)
+    for (uint32_t i = 0; i < how->gift_count; i++)
+        if (how->gifts[i].key == key)
+            return true;
+    return false;
+}
+
+/* Gives what this process has by that key itself, if it has it, and no gift is in its
+ * place. */
+static int pass_on(struct spawn_stack *stack, const struct limen_child *child,
+                   const struct limen_spawn *how, uint32_t key)
+{
+    handle_t handle = limen_inherited(key);
+    if (!handle.value || is_gift(how, key))
         return 0;
     return give(stack, child, (struct limen_gift){key, handle, RIGHTS_SAME});
 }
@@ -145,13 +155,15 @@ static int give_handles(struct spawn_stack *stack, const struct limen_child *chi
 {
     int error = how->gift_count > SPAWN_GIFTS_MAX ? -E2BIG : 0;
     if (error == 0 && !(how->flags & SPAWN_NO_ARCHIVE)) {
-        error = pass_on(stack, child, AT_LIMEN_ARCHIVE);
+        error = pass_on(stack, child, how, AT_LIMEN_ARCHIVE);
         spawn_stack_aux(stack, AT_LIMEN_ARCHIVE_SIZE, getauxval(AT_LIMEN_ARCHIVE_SIZE));
     }
     if (error == 0)
-        error = pass_on(stack, child, AT_LIMEN_LOG);
+        error = pass_on(stack, child, how, AT_LIMEN_LOG);
+    if (error == 0)
+        error = pass_on(stack, child, how, AT_LIMEN_NAMES);
     if (error == 0 && (how->flags & SPAWN_RESOURCE))
-        error = pass_on(stack, child, AT_LIMEN_RESOURCE);
+        error = pass_on(stack, child, how, AT_LIMEN_RESOURCE);
     for (uint32_t i = 0; error == 0 && i < how->gift_count; i++)
         error = give(stack, child, how->gifts[i]);
     spawn_stack_aux(stack, AT_LIMEN_STDIO, how->stdio);

@@ -33,6 +33,12 @@ void machine_end(uint32_t action, uint32_t status);
  * WORDS_MAX, with a null behind them, or -1 with *problem set. */
 int split_line(char *line, char *words[WORDS_MAX + 1], const char **problem);
 
+/* servers.c: starts the servers, and keeps them running; each begins by and by. */
+void servers_start(void);
+
+/* Ends a server, which is started anew; false: there is none of that name that runs. */
+bool server_kill(const char *name);
+
 /* grant.c: limen_spawn of an archive member with the resource that it is to have. */
 int grant_spawn(struct limen_child *child, struct limen_spawn *how);
 

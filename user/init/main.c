@@ -57,6 +57,7 @@ int main(void)
     signal(SIGINT, SIG_IGN);
     signal(SIGQUIT, SIG_IGN);
 
+    servers_start();
     memcpy(command, init_boot->command, sizeof command);
     command[sizeof command - 1] = '\0';
     if (split_line(command, words, &problem) < 0)

@@ -63,6 +63,14 @@ static void do_poweroff(char **arguments)
     machine_end(MACHINE_POWER_OFF, status);
 }
 
+static void do_restart(char **arguments)
+{
+    if (!arguments[0])
+        printf("restart SERVER\n");
+    else if (!server_kill(arguments[0]))
+        printf("no server %s runs\n", arguments[0]);
+}
+
 static void do_reboot(char **)
 {
     machine_end(MACHINE_REBOOT, 0);
@@ -74,6 +82,7 @@ static const struct builtin builtins[] = {
     {"log", do_log, "the kernel's log"},
     {"poweroff", do_poweroff, "switches the machine off; an emulator may take a status"},
     {"reboot", do_reboot, "starts the machine anew"},
+    {"restart", do_restart, "ends a server, which is started anew"},
 };
 
 #define BUILTIN_COUNT (sizeof builtins / sizeof builtins[0])

@@ -2,7 +2,8 @@
 /*
  * Starting programs: a member of the boot archive, an ELF file in memory, or the running
  * program once more, in a new process with arguments, environment, a quota and chosen
- * handles: the boot archive, the kernel's log to write to, and what is asked for here.
+ * handles: the boot archive, the kernel's log to write to, the name server, and what is
+ * asked for here.
  *
  *     struct limen_child child;
  *     struct limen_spawn how = {.path = "programs/hello", .argv = argv};
