@@ -33,9 +33,10 @@ entry_start:
 /*
  * DS and ES must be flat, for the kernel and for the thread that is returned to. No two
  * selectors that user mode can load have this sum but these (limen/layout.h). Uses ecx
- * and edx.
+ * and edx. From virtual 8086 mode both are null, and the frame, of which `pushed` bytes
+ * are there, is not where it belongs.
  */
-.macro  CHECK_SEGMENTS
+.macro  CHECK_SEGMENTS pushed
         movl    %ds, %ecx
         movl    %es, %edx
         addl    %ecx, %edx
@@ -46,7 +47,11 @@ entry_start:
 8:      movl    $SELECTOR_UDATA, %ecx
         movl    %ecx, %ds
         movl    %ecx, %es
-        jmp     9b
+        leal    \pushed(%esp), %ecx
+        cmpl    %ecx, esp0
+        je      9b
+        leal    \pushed - FRAME_SIZE(%esp), %eax
+        jmp     from_v86
         .previous
 .endm
 
@@ -61,7 +66,7 @@ entry_start:
         pushl   %ebx
         pushl   $FLAGS_CLEAN
         popfl
-        CHECK_SEGMENTS
+        CHECK_SEGMENTS (FRAME_SIZE-FRAME_EBX)
         addl    $1, crossings + \crossed
         adcl    $0, crossings + \crossed + 4
         cmpl    $NUMBER_CALL, %eax
@@ -196,7 +201,7 @@ trap:
         jz      trap_in_kernel
         pushl   $FLAGS_CLEAN
         popfl
-        CHECK_SEGMENTS
+        CHECK_SEGMENTS FRAME_SIZE
         movl    $kernel_stack_end, %esp
         call    trap_user                       /* (eax frame) */
         jmp     kernel_exit
@@ -204,6 +209,8 @@ trap:
 trap_in_kernel:
         pushl   $FLAGS_CLEAN
         popfl
+        testl   $FLAG_VM, FRAME_EFLAGS(%esp)
+        jnz     8f
         call    trap_kernel                     /* (eax frame) */
         popl    %eax
         popl    %ecx
@@ -214,6 +221,15 @@ trap_in_kernel:
         popl    %ebp
         addl    $8, %esp
         iretl
+
+/* From virtual 8086 mode; eax = the frame. */
+8:      movl    $SELECTOR_UDATA, %ecx
+        movl    %ecx, %ds
+        movl    %ecx, %es
+from_v86:
+        movl    $kernel_stack_end, %esp
+        call    trap_v86                        /* (eax frame) */
+        jmp     kernel_exit
 
 /*
  * Debug exceptions. In the kernel, one only comes from SYSENTER (or SYSCALL) with TF set,
@@ -249,9 +265,13 @@ debug_from_task:
         jmp     trap
 entry_end:
 
-/* For the first idle instruction that may be interrupted, see on_nmi. */
+/* Waits for an interrupt, unless an NMI is to be told. Where an NMI strikes in here, it
+ * goes on at the end: on_nmi. */
         .globl  idle_wait, idle_halt, idle_end
 idle_wait:
+        movl    nmi_count, %eax
+        cmpl    nmi_told, %eax
+        jne     idle_end
         sti
 idle_halt:
         hlt

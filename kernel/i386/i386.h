@@ -45,6 +45,7 @@ struct space;
 #define EFLAGS_IF (1u << 9)
 #define EFLAGS_DF (1u << 10)
 #define EFLAGS_NT (1u << 14)
+#define EFLAGS_VM (1u << 17)
 #define EFLAGS_AC (1u << 18)
 #define EFLAGS_ID (1u << 21)
 /* What of its flags a thread keeps across a system call: the arithmetic ones, TF, IF, ID.
@@ -270,7 +271,11 @@ FAST_CALL void thread_switch_lazily(struct thread *next);
  * kernel (there the frame ends at eflags). */
 FAST_CALL void trap_user(struct SystemCallFrame *frame);
 FAST_CALL void trap_kernel(struct SystemCallFrame *frame);
-/* Waits for an interrupt, with interrupts on: entry.S. */
+/* The same from virtual 8086 mode, where the processor pushes more, so that the frame is
+ * not the thread's. User mode cannot get there, but under QEMU's TCG (7.2), whose IRET
+ * lets any program set VM. The program ends. */
+FAST_CALL void trap_v86(struct SystemCallFrame *frame);
+/* Waits for an interrupt, with interrupts on, or for an NMI: entry.S. */
 void idle_wait(void);
 /* Does what is left to do; the frame of the thread to go on with. */
 struct SystemCallFrame *trap_leave(void);

@@ -21,7 +21,7 @@ struct task {
 static struct task double_fault_task, nmi_task, machine_check_task, debug_task;
 
 extern const char entry_start[], entry_end[], debug_from_task[];
-extern const char idle_halt[], idle_end[];
+extern const char idle_end[];
 
 volatile uint32_t nmi_count;
 uint32_t nmi_told;
@@ -50,8 +50,9 @@ void nmi_tell(void)
 
 /*
  * An NMI strikes anywhere, also amid a write to the log or a read of the clock: one that
- * met the kernel is only noted, and told on the way out. One between STI and HLT would
- * let an interrupt in there, and the processor halt in spite of it: HLT is skipped.
+ * met the kernel is only noted, and told on the way out. One in idle_wait skips its HLT:
+ * else it would be told late, and, between STI and HLT, let an interrupt in there, upon
+ * which the processor would halt.
  */
 void on_nmi(void);
 void on_nmi(void)
@@ -59,7 +60,7 @@ void on_nmi(void)
     struct task_state *tss = &main_task.tss;
 
     tss->cr3 = paging_current_directory().address;
-    if (tss->eip == (uint32_t)idle_halt)
+    if (tss->eip >= (uint32_t)idle_wait && tss->eip < (uint32_t)idle_end)
         tss->eip = (uint32_t)idle_end;
     nmi_count++;
     if (tss->cs == SELECTOR_KCODE)
@@ -89,7 +90,10 @@ void on_debug(void)
     struct task_state *tss = &main_task.tss;
 
     tss->cr3 = paging_current_directory().address;
-    if (tss->cs == SELECTOR_KCODE) {
+    if (tss->eflags & EFLAGS_VM) {
+        tss->ds = tss->es = SELECTOR_UDATA;
+        tss->fs = tss->gs = 0;
+    } else if (tss->cs == SELECTOR_KCODE) {
         if (tss->eip < (uint32_t)entry_start || tss->eip >= (uint32_t)entry_end)
             panic("debug exception in the kernel at %08x", tss->eip);
         tss->eflags &= ~EFLAGS_TF;

@@ -91,6 +91,18 @@ FAST_CALL void trap_user(struct SystemCallFrame *frame)
     }
 }
 
+FAST_CALL void trap_v86(struct SystemCallFrame *frame)
+{
+    struct thread *thread = cpu()->current;
+    struct SystemCallFrame found = *frame;
+
+    thread->frame = found;
+    if (is_irq(found.vector))
+        handle_irq(found.vector - VECTOR_IRQ);
+    thread->frame.vector = VECTOR_PROTECTION;
+    end_by_exception(&thread->frame, PROCESS_FAULTED, 0);
+}
+
 /* A fault at an instruction that copies across the user boundary: the page is made
  * present, or the copy ends with an error. */
 static bool fix_up(struct SystemCallFrame *frame)
