@@ -76,7 +76,9 @@ long sys_interrupt_create(handle_t resource, uint32_t irq, handle_t handle)
     struct process *process = cpu()->current->process;
     struct interrupt *interrupt;
     struct object *endpoint;
-    long error = resource_look(resource, RIGHT_CONTROL, RESOURCE_IRQ, irq, 1);
+    long error = irq == IRQ_LOG
+                     ? resource_look(resource, RIGHT_CONTROL, RESOURCE_LOG, 0, 1)
+                     : resource_look(resource, RIGHT_CONTROL, RESOURCE_IRQ, irq, 1);
 
     if (error || (error = handle_look(&process->handles, handle, OBJECT_ENDPOINT,
                                       RIGHT_SEND, &endpoint)))

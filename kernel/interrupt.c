@@ -12,17 +12,24 @@ static struct line {
     struct list interrupts; /* bound to it */
     uint32_t count;         /* of them */
     uint32_t pending;       /* of them */
-} lines[IRQ_LINES];
+    bool again;             /* raised meanwhile; a board's line is latched there */
+} lines[INTERRUPT_LINES];
 
 void interrupt_init(void)
 {
-    for (uint32_t irq = 0; irq < IRQ_LINES; irq++)
+    for (uint32_t irq = 0; irq < INTERRUPT_LINES; irq++)
         list_init(&lines[irq].interrupts);
+}
+
+bool interrupt_bound(uint32_t irq)
+{
+    return lines[irq].count > 0;
 }
 
 static void set_line(uint32_t irq)
 {
-    arch_irq_set(irq, lines[irq].count > 0, lines[irq].pending > 0);
+    if (irq < IRQ_LINES)
+        arch_irq_set(irq, lines[irq].count > 0, lines[irq].pending > 0);
 }
 
 long interrupt_create(struct quota *quota, uint32_t irq, struct endpoint *endpoint,
@@ -32,7 +39,8 @@ long interrupt_create(struct quota *quota, uint32_t irq, struct endpoint *endpoi
 
     if (endpoint->port->dead)
         return -EPIPE;
-    if (arch_irq_reserved(irq) || line->count == INTERRUPT_SHARERS_MAX)
+    if ((irq < IRQ_LINES && arch_irq_reserved(irq)) ||
+        line->count == INTERRUPT_SHARERS_MAX)
         return -EBUSY;
     struct interrupt *interrupt = slab_take(quota, SLAB_SMALL);
     if (!interrupt)
@@ -61,6 +69,8 @@ static void settle(struct interrupt *interrupt)
     lines[interrupt->irq].pending -= interrupt->pending;
     interrupt->pending = false;
     set_line(interrupt->irq);
+    if (lines[interrupt->irq].again && lines[interrupt->irq].pending == 0)
+        interrupt_raise(interrupt->irq);
 }
 
 /* Takes it off its line, and its message, if that waits, out of the port. */
@@ -99,6 +109,7 @@ void interrupt_raise(uint32_t irq)
 {
     struct line *line = &lines[irq];
 
+    line->again = line->pending > 0 && irq >= IRQ_LINES;
     if (line->count == 0 || line->pending > 0)
         return;
     line->pending = line->count;

@@ -10,6 +10,8 @@
 
 #include "port.h"
 
+#define INTERRUPT_LINES (IRQ_LINES + 1) /* those of the board, and IRQ_LOG */
+
 /* So many may share a line: raising it tells all of them with interrupts off. */
 #define INTERRUPT_SHARERS_MAX 32
 
@@ -37,6 +39,9 @@ void interrupt_destroy(struct interrupt *interrupt);
 
 /* What the message told of was dealt with. */
 [[nodiscard]] long interrupt_acknowledge(struct interrupt *interrupt);
+
+/* Whether anybody listens to the line. */
+bool interrupt_bound(uint32_t irq);
 
 /* An interrupt came in on the line. */
 void interrupt_raise(uint32_t irq);

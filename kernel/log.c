@@ -4,6 +4,7 @@
 
 #include "arch.h"
 #include "error.h"
+#include "interrupt.h"
 
 #define RING_SIZE 32768u
 #define LINE_SIZE 320u
@@ -33,8 +34,19 @@ static void append(const char *text, uint32_t size)
         ring[end++ % RING_SIZE] = text[i];
 }
 
+enum how {
+    KEEP,
+    SHOW,      /* or tell who listens, and will show it */
+    SHOW_HERE, /* whoever listens: the kernel's last words */
+};
+
+static enum how how_by(enum log_level level)
+{
+    return shown >= level ? SHOW : KEEP;
+}
+
 /* Keeps "[  seconds.micros] text\n" and shows it, if it is to be shown. */
-static void add_line(const char *text, uint32_t size, bool show)
+static void add_line(const char *text, uint32_t size, enum how how)
 {
     char line[LINE_SIZE];
     uint32_t length = 0;
@@ -55,21 +67,23 @@ static void add_line(const char *text, uint32_t size, bool show)
         line[length++] = text[i];
     line[length++] = '\n';
     append(line, length);
-    if (show)
+    if (how == SHOW && interrupt_bound(IRQ_LOG))
+        interrupt_raise(IRQ_LOG);
+    else if (how != KEEP)
         arch_console_write(CONSOLE_MAIN, line, length);
 }
 
-static void add_list(bool show, const char *format, va_list args)
+static void add_list(enum how how, const char *format, va_list args)
 {
     char text[LOG_LINE_MAX + 1];
     uint32_t length = format_list(text, sizeof(text), format, args);
 
-    add_line(text, length, show);
+    add_line(text, length, how);
 }
 
 void log_always_list(const char *format, va_list args)
 {
-    add_list(true, format, args);
+    add_list(SHOW_HERE, format, args);
 }
 
 void log_always(const char *format, ...)
@@ -77,7 +91,7 @@ void log_always(const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    add_list(true, format, args);
+    add_list(SHOW_HERE, format, args);
     va_end(args);
 }
 
@@ -86,7 +100,7 @@ void log_info(const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    add_list(shown >= LOG_INFO, format, args);
+    add_list(how_by(LOG_INFO), format, args);
     va_end(args);
 }
 
@@ -97,7 +111,7 @@ void log_debug(const char *format, ...)
     if (shown < LOG_DEBUG)
         return;
     va_start(args, format);
-    add_list(true, format, args);
+    add_list(SHOW, format, args);
     va_end(args);
 }
 
@@ -107,7 +121,7 @@ void log_user_line(const char *text, uint32_t size)
 
     for (uint32_t i = 0; i < size; i++)
         line[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
-    add_line(line, size, shown >= LOG_INFO);
+    add_line(line, size, how_by(LOG_INFO));
 }
 
 long log_read(uint32_t offset, void *to, uint32_t size)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel's log: a ring that always takes more, shown on the console as `log=` says.
- */
+/* The kernel's log: a ring that always takes more. What `log=` lets through is shown on
+ * the console, until somebody listens to IRQ_LOG, who is told instead. */
 #ifndef KERNEL_LOG_H
 #define KERNEL_LOG_H
 
@@ -21,7 +21,7 @@ void log_set_level(enum log_level level);
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* A line that is shown whatever the level. */
+/* A line that is shown whatever the level, and whoever listens. */
 void log_always(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_always_list(const char *format, va_list args);
 

@@ -210,6 +210,7 @@ enum resource_kind {
 };
 
 #define IRQ_LINES 16
+#define IRQ_LOG 16 /* not of the board: raised when the kernel's log has grown */
 
 struct resource_range {
     uint32_t kind;  /* enum resource_kind */

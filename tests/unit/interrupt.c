@@ -473,6 +473,33 @@ static void handle_as_told(void)
     }
 }
 
+/* IRQ_LOG has no chip that latches what comes before all have acknowledged. */
+static void the_log_that_grows_meanwhile_is_told_again(void **state)
+{
+    assert_false(interrupt_bound(IRQ_LOG));
+    interrupt_raise(IRQ_LOG);
+    struct interrupt *first = bind(IRQ_LOG, 0);
+    struct interrupt *second = bind(IRQ_LOG, 1);
+    assert_true(interrupt_bound(IRQ_LOG));
+    assert_false(receive(0));
+    interrupt_raise(IRQ_LOG);
+    assert_true(receive(0));
+    interrupt_raise(IRQ_LOG);
+    assert_int_equal(interrupt_acknowledge(first), 0);
+    assert_false(receive(0));
+    assert_true(receive(1));
+    assert_int_equal(interrupt_acknowledge(second), 0);
+    assert_true(receive(0));
+    assert_int_equal(interrupt_acknowledge(first), 0);
+    interrupt_raise(IRQ_LOG);
+    object_drop(&second->object);
+    assert_true(receive(0));
+    assert_int_equal(interrupt_acknowledge(first), 0);
+    assert_false(receive(0));
+    object_drop(&first->object);
+    assert_false(interrupt_bound(IRQ_LOG));
+}
+
 static void random_driver(uint32_t d)
 {
     struct model *model = &models[d];
@@ -533,6 +560,7 @@ int main(void)
         TEST(too_many_sharers),
         TEST(no_memory_binds_nothing),
         TEST(a_dead_port_holds_up_nobody),
+        TEST(the_log_that_grows_meanwhile_is_told_again),
         TEST(random_use_agrees_with_a_model),
     };
     return cmocka_run_group_tests_name("interrupt", tests, NULL, NULL);

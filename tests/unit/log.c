@@ -10,13 +10,16 @@
 #include <limen/abi.h>
 
 #include "error.h"
+#include "interrupt.h"
 #include "unit.h"
 
 #define RING_SIZE 32768u
 
-static uint64_t now; /* what arch_clock answers */
+static uint64_t now;     /* what arch_clock answers */
 static char shown[4096]; /* what came to the console since it was cleared */
 static uint32_t shown_size;
+static bool bound;    /* whether somebody listens to IRQ_LOG */
+static uint32_t told; /* how often */
 
 uint64_t arch_clock(void);
 uint64_t arch_clock(void)
@@ -34,9 +37,23 @@ void arch_console_write(uint32_t channel, const char *bytes, uint32_t size)
     shown[shown_size] = '\0';
 }
 
+bool interrupt_bound(uint32_t irq)
+{
+    assert_int_equal(irq, IRQ_LOG);
+    return bound;
+}
+
+void interrupt_raise(uint32_t irq)
+{
+    assert_int_equal(irq, IRQ_LOG);
+    told++;
+}
+
 static int begin(void **state)
 {
     now = 0;
+    bound = false;
+    told = 0;
     shown_size = 0;
     shown[0] = '\0';
     log_set_level(LOG_INFO);
@@ -122,6 +139,26 @@ static void the_level_decides_what_is_shown(void **state)
     assert_non_null(strstr(shown, "debug"));
 }
 
+static void who_listens_is_told_instead(void **state)
+{
+    bound = true;
+    log_info("info");
+    log_user_line("user", 4);
+    assert_string_equal(shown, "");
+    assert_int_equal(told, 2);
+    log_debug("debug");
+    log_set_level(LOG_QUIET);
+    log_info("kept");
+    log_user_line("kept", 4);
+    assert_int_equal(told, 2);
+    log_always("panic");
+    assert_non_null(strstr(shown, "panic"));
+    assert_int_equal(told, 2);
+    log_set_level(LOG_DEBUG);
+    log_debug("debug");
+    assert_int_equal(told, 3);
+}
+
 static void users_cannot_print_control_bytes(void **state)
 {
     log_user_line("a\nb\x1b[2J\x80\0z", 9);
@@ -186,6 +223,7 @@ int main(void)
         cmocka_unit_test_setup(a_small_buffer_cuts, begin),
         cmocka_unit_test_setup(a_line_has_its_time, begin),
         cmocka_unit_test_setup(the_level_decides_what_is_shown, begin),
+        cmocka_unit_test_setup(who_listens_is_told_instead, begin),
         cmocka_unit_test_setup(users_cannot_print_control_bytes, begin),
         cmocka_unit_test_setup(the_longest_user_line_fits, begin),
         cmocka_unit_test_setup(the_ring_gives_its_last_bytes, begin),

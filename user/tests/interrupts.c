@@ -420,12 +420,13 @@ static bool lines_that_cannot_be(void)
     handle_t endpoint = driver.endpoint;
     right = right && limen_interrupt_create(root, 0, endpoint) == -EBUSY &&
             limen_interrupt_create(root, 2, endpoint) == -EBUSY &&
-            limen_interrupt_create(root, 16, endpoint) == -EINVAL &&
+            limen_interrupt_create(root, IRQ_LOG + 1, endpoint) == -EINVAL &&
             limen_interrupt_create(root, 0x80000000, endpoint) == -EINVAL &&
             limen_interrupt_create(root, 0xffffffff, endpoint) == -EINVAL &&
             limen_interrupt_create(other, FREE_IRQ, endpoint) == -EPERM &&
             limen_interrupt_create(narrow, FREE_IRQ + 1, endpoint) == -EPERM &&
-            limen_interrupt_create(narrow, 16, endpoint) == -EINVAL &&
+            limen_interrupt_create(narrow, IRQ_LOG + 1, endpoint) == -EINVAL &&
+            limen_interrupt_create(narrow, IRQ_LOG, endpoint) == -EPERM &&
             limen_interrupt_create(endpoint, FREE_IRQ, endpoint) == -EBADF &&
             limen_interrupt_create(root, FREE_IRQ, driver.port) == -EBADF &&
             limen_interrupt_create(root, FREE_IRQ, driver.interrupt) == -EBADF &&

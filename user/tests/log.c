@@ -3,6 +3,8 @@
  * error. */
 #include <errno.h>
 
+#include <limen/message.h>
+
 #include "cases.h"
 
 static char text[2048];
@@ -103,12 +105,39 @@ static bool writer_only_writes(void)
            limen_ports_request(writer, 0x80, 1) == -EPERM;
 }
 
+/* Who listens is told that there is more, once until it acknowledges. Others may listen
+ * as well. */
+static bool listener(void)
+{
+    struct limen_words got;
+    uint64_t past_deadline = 1;
+    handle_t port = handle_of(limen_port_create());
+    handle_t endpoint = handle_of(limen_endpoint_mint(port, 7));
+    bool right = limen_interrupt_create(writer, IRQ_LOG, endpoint) == -EPERM;
+    long result = limen_interrupt_create(whole, IRQ_LOG, endpoint);
+    right = right && step_ok(result > 0, "interrupt_create", result);
+    for (int i = 0; right && i < 3; i++) {
+        uint32_t end = system_now().log_end;
+        right = write_line("the log test listens") == 0 && write_line("twice") == 0 &&
+                limen_receive_words(port, &got, NULL) == MESSAGE_INTERRUPT &&
+                got.badge == 7 &&
+                limen_receive_words(port, &got, &past_deadline) == -ETIMEDOUT &&
+                limen_interrupt_acknowledge(handle_of(result)) == 0 && read_log(end) &&
+                strstr(text, "twice\n") != NULL;
+    }
+    (void)limen_handle_close(handle_of(result));
+    (void)limen_handle_close(endpoint);
+    (void)limen_handle_close(port);
+    return right;
+}
+
 static const struct test_case cases[] = {
     {"lines of the log come back", write_and_read},
     {"control characters in a line", control_characters},
     {"lines of any length", line_lengths},
     {"the log's window", read_window},
     {"the log's handle only writes", writer_only_writes},
+    {"who listens to the log", listener},
     {"console calls that make no sense", console_errors},
 };
 
