@@ -90,6 +90,18 @@ static inline void find_own_headers(void)
     own_header_count = (uint32_t)getauxval(AT_PHNUM);
 }
 
+/* Lets other programs run until they take no page frames any more: init's servers may be
+ * starting. */
+static inline void let_others_settle(void)
+{
+    uint32_t before;
+    do {
+        before = frames_free();
+        for (int i = 0; i < 8; i++)
+            (void)limen_thread_yield();
+    } while (frames_free() != before);
+}
+
 /*
  * Touches every page of this program's own data and 16 KiB of its stack, so that none of
  * them is made between two counts of free page frames.
@@ -112,6 +124,7 @@ static inline void touch_own_memory(void)
                 *byte = value;
         }
     }
+    let_others_settle();
 }
 
 /* Maps fresh pages at a fixed place; returns 0 or an error. */
