@@ -65,6 +65,8 @@ uint32_t arch_next_table(struct space *space, uint32_t address, uint32_t end);
 void arch_thread_init(struct thread *thread, const struct thread_start *start);
 /* Readies the thread that stands for what runs at boot, and never leaves the kernel. */
 void arch_thread_adopt(struct thread *thread);
+/* The thread has ended. */
+void arch_thread_stop(struct thread *thread);
 /* Gives back what the processor's state of an ended thread holds. */
 void arch_thread_destroy(struct thread *thread);
 /* Makes `next` the thread whose frame the entry stubs fill and the exits restore. */
@@ -75,6 +77,8 @@ FAST_CALL _Noreturn void arch_leave(struct SystemCallFrame *frame);
 _Noreturn void arch_leave_after_work(void);
 /* Sets a segment base of the running thread; `which` is 0 (%fs) or 1 (%gs). */
 void arch_thread_base(struct thread *thread, uint32_t which, uint32_t base);
+/* Processor time that counts for the thread, in ns. */
+uint64_t arch_thread_time(struct thread *thread);
 void arch_thread_report(struct thread *thread, struct thread_state *state);
 /* Forgets a process's address space and I/O ports where the processor still has them. */
 void arch_process_forget(struct process *process);

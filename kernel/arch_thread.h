@@ -18,6 +18,7 @@ struct arch_thread {
     const struct arch_thread *shown_as; /* [c] itself, or one for all of base 0 */
     void *fpu;          /* [c] owned: saved FPU state, or NULL: never used one */
     uint32_t directory; /* [I] physical address of its page directory */
+    uint64_t ticks;     /* [c] of the processor that count for it */
 };
 
 #endif

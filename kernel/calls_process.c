@@ -187,7 +187,7 @@ long sys_thread_exit(struct user_ptr word, uint32_t address, uint32_t size)
 
 long sys_thread_yield(void)
 {
-    schedule_yield(0);
+    schedule_yield();
     return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "cpu.h"
 #include "deadline.h"
 #include "error.h"
+#include "fault.h"
 #include "handle.h"
 #include "port.h"
 #include "process.h"
@@ -134,6 +135,8 @@ static long take_from(struct thread *client)
     long error = give_handles(client, self());
     if (error)
         return refuse(client, error);
+    if (client->faulted)
+        fault_give_thread(client, self());
     message->send_size = offered;
     message->receive_size = bytes.size;
     return 0;
@@ -145,7 +148,7 @@ long message_finish_receive(void)
     long result = 0;
 
     self()->finishing = false;
-    if (message->kind == MESSAGE_CALL) {
+    if (message->kind == MESSAGE_CALL || message->kind == MESSAGE_FAULT) {
         result = self()->client ? take_from(self()->client) : -EAGAIN;
     } else {
         message->send_size = 0;

@@ -9,6 +9,7 @@
 #include "cpu.h"
 #include "deadline.h"
 #include "error.h"
+#include "fault.h"
 #include "interrupt.h"
 #include "memory.h"
 #include "message.h"
@@ -278,6 +279,12 @@ void port_withdraw(struct port *port, struct port_event *event)
     port->pending--;
 }
 
+/* Whether the sender of such a message waits for an answer. */
+static bool waits(enum message_kind kind)
+{
+    return kind != MESSAGE_SEND;
+}
+
 /* The running thread waits in the queue until it is received from. */
 static void join_callers(struct endpoint *endpoint, enum message_kind kind)
 {
@@ -310,7 +317,7 @@ long port_send(struct endpoint *endpoint, enum message_kind kind)
         return -E2BIG;
     /* nothing below fails */
     take_receiver(port, receiver);
-    if (kind == MESSAGE_CALL) {
+    if (waits(kind)) {
         thread_block();
         link_client(self, receiver);
         priority_settle(receiver);
@@ -333,7 +340,7 @@ static long take_call(struct thread *caller)
         return -EAGAIN;
     }
     long result = put_message(self, kind, endpoint->closed.badge, port_words(caller));
-    if (kind == MESSAGE_CALL)
+    if (waits(kind))
         link_client(caller, self);
     else
         thread_wake(caller, 0);
@@ -400,19 +407,26 @@ long port_receive(struct port *port, uint64_t deadline)
 void port_answer(struct thread *client, const uint32_t words[3])
 {
     unlink_client(client);
+    if (client->faulted) {
+        fault_answer(client, words[0] == 0);
+        return;
+    }
     memcpy(port_words(client), words, 3 * sizeof(*words));
     if (client->long_message) {
         client->finishing = true;
         thread_restart_next(client);
     } else {
-        thread_wake_next(client, 0);
+        thread_wake_next(client, client->bound_call ? (long)words[0] : 0);
     }
 }
 
 void port_fail(struct thread *client, long error)
 {
     unlink_client(client);
-    thread_wake(client, error);
+    if (client->faulted)
+        fault_answer(client, false);
+    else
+        thread_wake(client, error);
 }
 
 /* --- The end of a port --- */
@@ -427,7 +441,10 @@ void port_destroy(struct port *port)
     while ((thread = first_receiver(port)))
         thread_wake(thread, -EPIPE);
     while ((thread = first_caller(port))) {
-        thread_wake(thread, -EPIPE); /* leaves the queue, drops its endpoint */
+        if (thread->faulted)
+            fault_answer(thread, false);
+        else
+            thread_wake(thread, -EPIPE); /* leaves the queue, drops its endpoint */
         arch_take_interrupts();
     }
     while (!list_empty(&port->events)) {

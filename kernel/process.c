@@ -8,6 +8,7 @@
 #include "arch.h"
 #include "assert.h"
 #include "cpu.h"
+#include "fault.h"
 #include "thread.h"
 
 static struct list finished = {&finished, &finished}; /* ended, not yet reaped */
@@ -51,6 +52,7 @@ struct process *process_create(struct process *parent, uint32_t pages)
     handle_table_init(&process->handles, &process->quota,
                       (struct handle_slot *)((char *)process + PROCESS_SLOTS_OFFSET),
                       PROCESS_FIRST_SLOTS);
+    process->priority_max = parent ? parent->priority_max : PRIORITY_MAX;
     list_init(&process->children);
     list_init(&process->sibling);
     list_init(&process->threads);
@@ -114,6 +116,7 @@ static void reap_finished(struct process *process)
         arch_take_interrupts();
     }
     restart_waiters(process);
+    fault_forget(process);
     handle_table_destroy(&process->handles);
     arch_process_forget(process);
     give_io_bitmap(process);
@@ -125,6 +128,7 @@ static void reap_unheld(struct process *process)
 {
     assert(list_empty(&process->threads) && list_empty(&process->children));
     restart_waiters(process);
+    fault_forget(process);
     handle_table_destroy(&process->handles);
     arch_process_forget(process);
     give_io_bitmap(process);

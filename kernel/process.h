@@ -29,7 +29,9 @@ struct process {
     struct list waiters;    /* [k] threads in process_wait */
     struct list work;       /* [k] among those that ended, or that nobody holds */
     struct process_end end; /* [k] reason is 0 until it has ended */
-    uint8_t *io_bitmap[2];  /* [k] owned: pages, a 0 bit opens the port; or NULL */
+    struct endpoint *fault_endpoint; /* [k] held: is asked about faults, or NULL */
+    uint8_t priority_max;            /* [k] that its threads can be given */
+    uint8_t *io_bitmap[2]; /* [k] owned: pages, a 0 bit opens the port; or NULL */
 };
 
 /* Behind the process in its page: the first slots of its handle table. */

@@ -83,7 +83,7 @@ static inline void switch_to(struct thread *next)
     arch_switch(previous, next);
 }
 
-void schedule_yield(long result)
+void schedule_yield(void)
 {
     struct cpu *c = cpu();
     struct thread *current = c->current;
@@ -94,7 +94,7 @@ void schedule_yield(long result)
         c->work |= WORK_SCHEDULE | WORK_TURN_OVER;
         return;
     }
-    current->frame.eax = (uint32_t)result;
+    current->frame.eax = 0;
     struct list *first =
         priority_queue_rotate(&c->ready, &current->queue, current->priority);
     struct thread *next = container_of(first, struct thread, queue);

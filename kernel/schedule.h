@@ -22,8 +22,8 @@ void schedule_unready(struct thread *thread);
 
 /* Gives the processor to the thread of the same priority that is ready longest, and
  * leaves the kernel at once; returns if there is none, or other work is left to do first.
- * The running thread's call answers `result`. */
-void schedule_yield(long result);
+ * The running thread's call answers 0. */
+void schedule_yield(void);
 
 /* Does everything in cpu()->work, so that cpu()->current is the thread to go on with. */
 void schedule_leave(void);

@@ -51,6 +51,8 @@ FAST_CALL long system_call(uint32_t number, struct SystemCallFrame *frame)
 {
     if (number < array_count(table))
         return table[number](number, frame);
+    if (number - SYSCALL_BOUND_FIRST < SYSCALL_BOUND_COUNT)
+        return bound_call(number);
     return -ENOSYS;
 }
 

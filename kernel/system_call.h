@@ -36,6 +36,9 @@ struct SystemCallFrame {
  * that blocks the thread answers what is then overwritten by whoever ends the wait. */
 FAST_CALL long system_call(uint32_t number, struct SystemCallFrame *frame);
 
+/* The call by a number of the bound range: a message, or -ENOSYS. */
+long bound_call(uint32_t number);
+
 /* The handlers' prototypes: sys_NAME. */
 #define SYSCALL(nr, name, params, words, args) [[nodiscard]] long sys_##name params;
 #include <limen/syscalls.def>

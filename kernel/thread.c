@@ -37,6 +37,8 @@ struct thread *thread_create(struct process *process)
     thread->state = THREAD_ENDED;
     thread->process = process;
     thread->base_priority = cpu()->current->base_priority;
+    if (thread->base_priority > process->priority_max)
+        thread->base_priority = process->priority_max;
     thread->priority = thread->base_priority;
     list_init(&thread->sibling);
     list_init(&thread->queue);
@@ -92,6 +94,7 @@ void thread_end(struct thread *thread)
     leave_waits(thread);
     thread->state = THREAD_ENDED;
     port_leave(thread);
+    arch_thread_stop(thread);
     list_remove(&thread->sibling);
     thread->process->thread_count--;
     object_drop(&thread->process->object);
@@ -130,6 +133,15 @@ static void complete(struct thread *thread, long result)
 {
     thread->frame.eax = (uint32_t)result;
     thread->long_message = false;
+    thread->bound_call = false;
+}
+
+void thread_resume_faulted(struct thread *thread)
+{
+    make_ready(thread);
+    thread->faulted = false;
+    thread->long_message = false;
+    schedule_ready_next(thread);
 }
 
 void thread_wake(struct thread *thread, long result)
@@ -171,4 +183,17 @@ uint64_t thread_expire(uint64_t now)
         thread_wake(thread, thread->timeout_result);
     }
     return budget ? wheel_next(&deadlines) : now + EXPIRE_GAP_NS;
+}
+
+long thread_look(handle_t handle, uint32_t rights, struct thread **thread)
+{
+    struct thread *self = cpu()->current;
+    struct object *object = &self->object;
+    long error = 0;
+
+    if (handle.value != HANDLE_SELF.value)
+        error =
+            handle_look(&self->process->handles, handle, OBJECT_THREAD, rights, &object);
+    *thread = error ? NULL : container_of(object, struct thread, object);
+    return error;
 }

@@ -54,14 +54,18 @@ struct thread {
 
     struct futex_waiter futex; /* [k] if it waits on a word */
 
-    struct port *port;          /* [k] at which it received last, or NULL */
-    struct list server_link;    /* [k] in port->servers */
-    struct thread *client;      /* [k] whom it has to answer, or NULL */
-    struct thread *server;      /* [k] if awaiting: who is to answer, or NULL */
-    struct reply *reply;        /* [k] if awaiting: by which it is answered, or NULL */
-    struct endpoint *endpoint;  /* [k] if calling: held */
-    uint8_t kind;               /* [k] if calling: enum message_kind */
-    bool long_message;          /* [k] its call has a struct message, which is below */
+    struct port *port;         /* [k] at which it received last, or NULL */
+    struct list server_link;   /* [k] in port->servers */
+    struct thread *client;     /* [k] whom it has to answer, or NULL */
+    struct thread *server;     /* [k] if awaiting: who is to answer, or NULL */
+    struct reply *reply;       /* [k] if awaiting: by which it is answered, or NULL */
+    struct endpoint *endpoint; /* [k] if calling: held */
+    uint8_t kind;              /* [k] if calling: enum message_kind */
+    bool long_message __attribute__((aligned(2))); /* [k] its call has a struct message */
+    bool bound_call; /* [k] its call answers a message's first word; next to that one:
+                        i386/fast_call.S looks at both */
+    bool faulted;    /* [k] awaits what becomes of its fault */
+    uint32_t fault_address;     /* [k] if faulted */
     bool finishing;             /* [k] its message has come and must be copied out */
     struct message message;     /* [k] if long_message */
     struct user_ptr message_at; /* [k] if long_message: where the user has it */
@@ -77,6 +81,13 @@ void thread_destroy(struct thread *thread);
 /* Takes the thread out of everything; it never runs again. The hold that kept it alive
  * goes, with the switch to another thread if it is the running one. */
 void thread_end(struct thread *thread);
+
+/* Lets a thread whose fault was answered go on as it was. */
+void thread_resume_faulted(struct thread *thread);
+
+/* The thread behind a handle of the running thread's process, HANDLE_SELF included;
+ * borrowed. 0 or an error. */
+[[nodiscard]] long thread_look(handle_t handle, uint32_t rights, struct thread **thread);
 
 /* Makes a thread that was just created ready for the first time. */
 void thread_start(struct thread *thread);

@@ -111,6 +111,14 @@ struct process_info {
 #define PRIORITY_MAX (PRIORITY_COUNT - 1)
 #define PRIORITY_DEFAULT 32 /* of init's first thread; others begin with their maker's */
 
+struct thread_info {
+    uint64_t time;          /* ns of processor time; with what direct calls took */
+    uint32_t priority;      /* at which it runs, with what it inherits */
+    uint32_t base_priority; /* its own */
+    uint32_t ended;         /* 0 or 1 */
+    uint32_t reserved;
+};
+
 /* thread_start.flags */
 #define THREAD_FS (1u << 0) /* load %fs with a segment of base fs_base, else null */
 #define THREAD_GS (1u << 1) /* the same for %gs and gs_base */
@@ -154,6 +162,16 @@ enum message_kind {
     MESSAGE_SEND,      /* nobody does */
     MESSAGE_CLOSED,    /* the last handle to the endpoint of this badge went */
     MESSAGE_INTERRUPT, /* an IRQ line was raised: interrupt_create */
+    MESSAGE_FAULT,     /* a thread waits after a fault: the words are fault_word */
+};
+
+/* The words of MESSAGE_FAULT. A receiver that takes handles gets the thread's, too. An
+ * answer with 0 as its first word lets the thread go on where it faulted, with any other
+ * its process ends as if nobody had been asked. */
+enum fault_word {
+    FAULT_VECTOR,     /* the processor's exception number */
+    FAULT_ERROR_CODE, /* what the processor pushed, or 0 */
+    FAULT_ADDRESS,    /* CR2 of a page fault, else 0 */
 };
 
 #define MESSAGE_HANDLES 4

@@ -45,7 +45,7 @@ static uint16_t pit_count(void)
 }
 
 /* Ticks of channel 2, which counts down from 65536, since boot. */
-static uint64_t pit_read(void)
+uint64_t clock_pit_ticks(void)
 {
     uint16_t count = pit_count();
 
@@ -56,7 +56,7 @@ static uint64_t pit_read(void)
 
 static uint64_t read_ticks(void)
 {
-    return cpu_features.tsc ? read_tsc() : pit_read();
+    return cpu_features.tsc ? read_tsc() : clock_pit_ticks();
 }
 
 /* value * factor >> shift, with the product 96 bits wide. */
@@ -123,6 +123,11 @@ void clock_init(void)
 uint64_t arch_clock(void)
 {
     return clock.running ? scale(read_ticks() - clock.base, clock.scale, clock.shift) : 0;
+}
+
+uint64_t clock_ns(uint64_t ticks)
+{
+    return scale(ticks, clock.scale, clock.shift);
 }
 
 uint64_t arch_wall_offset(void)

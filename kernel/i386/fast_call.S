@@ -11,7 +11,8 @@
  *   4. nothing asks for attention: no single step; FPU and I/O ports are seen to.
  * An answer is fast if
  *   1. 2. 4. so for the port, with RIGHT_RECEIVE,
- *   5. there is a client to be answered, whose call has no struct message,
+ *   5. there is a client to be answered, whose call has no struct message and no bound
+ *      number,
  *   6. the port is the one that the thread serves; no caller or event is waiting there,
  *      nor is another receiver in the port's first place,
  *   7. no thread is ready of a higher priority than the client's, nor one of the same
@@ -157,7 +158,7 @@ fast_reply_receive:
         jne     ordinary_call
         cmpl    $port_no_receiver, PORT_RECEIVER(%ecx)
         jne     ordinary_call
-        cmpb    $0, NEXT(THREAD_LONG)
+        cmpw    $0, NEXT(THREAD_LONG)           /* long_message, bound_call */
         jne     ordinary_call
         movzbl  NEXT(THREAD_PRIORITY), %eax
         cmpl    boot_cpu + CPU_TOP, %eax

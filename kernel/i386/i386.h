@@ -262,6 +262,8 @@ void paging_map_threshold(phys_t frame);
 
 extern const struct arch_thread
     *thread_shown; /* [c] whose TLS descriptors the GDT holds */
+/* From now on time counts for no thread. */
+void thread_charge_nobody(void);
 /* The part of a switch that is needed while ATTENTION_LAZY is set. */
 FAST_CALL void thread_switch_lazily(struct thread *next);
 
@@ -315,6 +317,11 @@ bool pic_spurious(uint32_t irq);
 void pic_end(uint32_t irq);
 void clock_init(void);
 void clock_interrupt(void);
+/* So many ticks of the clock, the TSC's or without one the PIT's, in ns. */
+uint64_t clock_ns(uint64_t ticks);
+/* Ticks of the PIT since boot. */
+uint64_t clock_pit_ticks(void);
+
 void clock_fill_threshold(struct threshold_page *page);
 uint64_t rtc_read(void);
 void serial_init(void);

@@ -16,6 +16,10 @@ enum {
 
 void offsets(void);
 
+static_assert(offsetof(struct thread, bound_call) ==
+                  offsetof(struct thread, long_message) + 1,
+              "fast_call.S compares both at once");
+
 void offsets(void)
 {
     DEFINE(FRAME_SIZE, sizeof(struct SystemCallFrame));

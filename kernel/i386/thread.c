@@ -89,8 +89,49 @@ FAST_CALL void thread_switch_lazily(struct thread *next)
     io_ports_switch(next->process);
 }
 
+/*
+ * Processor time. It counts for the thread that the last ordinary switch led to: what
+ * servers do in direct calls counts for the caller. The account of that thread has the
+ * time at which it began taken off in advance.
+ */
+static uint64_t nobodys_ticks;
+static uint64_t *account = &nobodys_ticks; /* [c] for which time counts */
+
+static inline uint64_t now_in_ticks(void)
+{
+    return likely(cpu_features.tsc) ? read_tsc() : clock_pit_ticks();
+}
+
+static inline void charge(uint64_t *next)
+{
+    uint64_t now = now_in_ticks();
+
+    *account += now;
+    *next -= now;
+    account = next;
+}
+
+uint64_t arch_thread_time(struct thread *thread)
+{
+    uint64_t *ticks = &thread->arch.ticks;
+
+    return clock_ns(*ticks + (account == ticks ? now_in_ticks() : 0));
+}
+
+void thread_charge_nobody(void)
+{
+    charge(&nobodys_ticks);
+}
+
+void arch_thread_stop(struct thread *thread)
+{
+    if (account == &thread->arch.ticks)
+        thread_charge_nobody();
+}
+
 FAST_CALL void arch_switch(struct thread *previous, struct thread *next)
 {
+    charge(&next->arch.ticks);
     main_task.tss.esp0 = (uint32_t)(&next->frame + 1);
     switch_segments(&previous->arch, &next->arch);
     if (cpu()->attention & ATTENTION_LAZY)

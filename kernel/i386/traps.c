@@ -9,6 +9,7 @@
 #include "console.h"
 #include "cpu.h"
 #include "error.h"
+#include "fault.h"
 #include "i386.h"
 #include "interrupt.h"
 #include "process.h"
@@ -41,22 +42,6 @@ static bool is_irq(uint32_t vector)
     return vector >= VECTOR_IRQ && vector < VECTOR_IRQ_END;
 }
 
-/* The running thread can't go on: its process ends. */
-static void end_by_exception(const struct SystemCallFrame *frame, uint32_t reason,
-                             uint32_t address)
-{
-    struct thread *thread = cpu()->current;
-    struct process_end end = {
-        .reason = reason,
-        .vector = frame->vector,
-        .error_code = frame->error,
-        .address = address,
-    };
-
-    arch_thread_report(thread, &end.state);
-    process_finish(thread->process, &end);
-}
-
 static void on_page_fault(struct SystemCallFrame *frame)
 {
     uint32_t address = read_cr2();
@@ -66,10 +51,10 @@ static void on_page_fault(struct SystemCallFrame *frame)
     case FAULT_RESOLVED:
         break;
     case FAULT_BAD_ADDRESS:
-        end_by_exception(frame, PROCESS_FAULTED, address);
+        fault_raise(PROCESS_FAULTED, address);
         break;
     case FAULT_NO_MEMORY:
-        end_by_exception(frame, PROCESS_NO_MEMORY, address);
+        fault_raise(PROCESS_NO_MEMORY, address);
         break;
     }
 }
@@ -85,9 +70,9 @@ FAST_CALL void trap_user(struct SystemCallFrame *frame)
         on_page_fault(frame);
     } else if (frame->vector == VECTOR_NO_FPU && cpu_features.fpu) {
         if (!fpu_use(thread))
-            end_by_exception(frame, PROCESS_NO_MEMORY, 0);
+            fault_raise(PROCESS_NO_MEMORY, 0);
     } else if (frame->vector != VECTOR_PROTECTION || !io_ports_show(thread->process)) {
-        end_by_exception(frame, PROCESS_FAULTED, 0);
+        fault_raise(PROCESS_FAULTED, 0);
     }
 }
 
@@ -100,7 +85,7 @@ FAST_CALL void trap_v86(struct SystemCallFrame *frame)
     if (is_irq(found.vector))
         handle_irq(found.vector - VECTOR_IRQ);
     thread->frame.vector = VECTOR_PROTECTION;
-    end_by_exception(&thread->frame, PROCESS_FAULTED, 0);
+    fault_raise(PROCESS_FAULTED, 0);
 }
 
 /* A fault at an instruction that copies across the user boundary: the page is made
@@ -161,6 +146,7 @@ struct SystemCallFrame *trap_leave(void)
 
 void arch_idle(void)
 {
+    thread_charge_nobody();
     idle_wait();
     nmi_tell();
 }

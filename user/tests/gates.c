@@ -40,6 +40,7 @@ static uint8_t buffer[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
 static struct process_info process_info;
 static struct process_end process_end;
 static struct thread_start thread_start;
+static struct thread_info thread_info;
 static struct memory_map memory_map;
 static uint64_t time_past = 1;
 static uint64_t time_read;
@@ -165,6 +166,23 @@ static void step_threads(void)
     __asm__("movl %%gs:0, %0" : "=r"(base));
     step("thread_yield", SYS_LIMEN_thread_yield, 0, 0, 0, 0, 0);
     step("thread_base: %gs as it is", SYS_LIMEN_thread_base, 1, base, 0, 0, 0);
+    step("thread_info", SYS_LIMEN_thread_info, 0, address_of(&thread_info), 0, 0, 0);
+    check("thread_info tells the priority",
+          thread_info.base_priority <= PRIORITY_MAX && !thread_info.ended);
+    step("thread_info: bad pointer", SYS_LIMEN_thread_info, 0, KERNEL_BASE, 0, 0,
+         -EFAULT);
+    step("thread_priority: as it is", SYS_LIMEN_thread_priority, 0,
+         thread_info.base_priority, 0, 0, 0);
+    step("thread_priority: above the highest", SYS_LIMEN_thread_priority, 0,
+         PRIORITY_COUNT, 0, 0, -EINVAL);
+    step("process_priority: above the highest", SYS_LIMEN_process_priority, 0, -1u, 0, 0,
+         -EINVAL);
+    step("process_fault_endpoint: nobody", SYS_LIMEN_process_fault_endpoint, 0, 0, 0, 0,
+         0);
+    step("process_fault_endpoint: no endpoint", SYS_LIMEN_process_fault_endpoint, 0, 5, 0,
+         0, -EBADF);
+    step("syscall_bind: no resource", SYS_LIMEN_syscall_bind, 0, SYSCALL_BOUND_FIRST, 0,
+         0, -EBADF);
     step("thread_base: a third segment", SYS_LIMEN_thread_base, 2, base, 0, 0, -EINVAL);
 }
 

@@ -126,6 +126,20 @@ static void make_rows(void)
                             {0, 0, ADDRESS(buffer), 8}, TAKES_SELF));
     add_row((struct row)ROW(reply_to, 0, REPLY, RIGHT_CONTROL, {0, ADDRESS(&message)},
                             TAKES_SELF | CLOSES));
+    add_row((struct row)ROW(process_fault_endpoint, 0, PROCESS, RIGHT_CONTROL, {0},
+                            TAKES_SELF));
+    add_row((struct row)ROW(process_fault_endpoint, 1, ENDPOINT, RIGHT_SEND, {0},
+                            TAKES_SELF | CHILD_FIRST));
+    add_row((struct row)ROW(process_priority, 0, PROCESS, RIGHT_CONTROL,
+                            {0, PRIORITY_MAX}, TAKES_SELF));
+    add_row((struct row)ROW(thread_priority, 0, THREAD, RIGHT_CONTROL,
+                            {0, PRIORITY_DEFAULT}, TAKES_SELF));
+    add_row((struct row)ROW(thread_info, 0, THREAD, RIGHT_READ, {0, ADDRESS(buffer)},
+                            TAKES_SELF));
+    add_row((struct row)ROW(syscall_bind, 0, RESOURCE, RIGHT_CONTROL,
+                            {0, SYSCALL_BOUND_FIRST}, 0));
+    add_row((struct row)ROW(syscall_bind, 2, ENDPOINT, RIGHT_SEND,
+                            {root.value, SYSCALL_BOUND_FIRST}, TAKES_SELF));
     add_row((struct row)ROW(client_fault, 0, REPLY, RIGHT_CONTROL, {0, 3}, TAKES_SELF));
 }
 
@@ -234,6 +248,10 @@ static bool drop_object(enum kind kind, handle_t handle)
 {
     if (kind == PROCESS || kind == ANY)
         (void)limen_process_kill(handle, 0);
+    if (kind == ENDPOINT) {
+        (void)limen_process_fault_endpoint(HANDLE_SELF, HANDLE_SELF);
+        (void)limen_syscall_bind(root, SYSCALL_BOUND_FIRST, HANDLE_SELF);
+    }
     if (kind == REPLY) {
         (void)limen_process_kill(caller.process, 0);
         child_close(&caller);
