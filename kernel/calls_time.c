@@ -10,7 +10,7 @@
 #include "thread.h"
 #include "user_copy.h"
 
-#define RELEASE_BATCH 64 /* waiters woken or moved between two preemption points */
+#define RELEASE_BATCH 32 /* waiters woken or moved between two preemption points */
 
 long sys_clock_get(uint32_t clock, struct user_ptr time)
 {

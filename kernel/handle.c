@@ -40,13 +40,18 @@ static void append_free(struct handle_table *table, uint32_t index, uint32_t gen
     table->free_tail = index;
 }
 
-static void add_slots(struct handle_table *table, uint32_t count)
+/* Adds slots that are free, but in no list: they are used up in their order, before any
+ * that is freed from now on. */
+static void add_slots(struct handle_table *table, struct handle_slot *slots,
+                      uint32_t count)
 {
-    uint32_t first = table->count;
-
+    assert(table->fresh == table->count && table->free_head == HANDLE_NO_SLOT);
+    for (uint32_t i = 0; i < count; i++)
+        slots[i] = (struct handle_slot){
+            .next = HANDLE_NO_SLOT,
+            .tag = HANDLE_FREE | 1u << HANDLE_SLOT_BITS | SLOT_MASK,
+        };
     table->count += count;
-    for (uint32_t i = first; i < table->count; i++)
-        append_free(table, i, 1);
 }
 
 void handle_table_init(struct handle_table *table, struct quota *quota,
@@ -59,7 +64,7 @@ void handle_table_init(struct handle_table *table, struct quota *quota,
         .free_tail = HANDLE_NO_SLOT,
         .quota = quota,
     };
-    add_slots(table, first_count);
+    add_slots(table, first, first_count);
 }
 
 static void *take_page(struct handle_table *table)
@@ -84,19 +89,32 @@ static bool grow(struct handle_table *table)
     table->directory[page] = take_page(table);
     if (!table->directory[page])
         return false;
-    add_slots(table, HANDLE_SLOTS_PER_PAGE);
+    add_slots(table, table->directory[page], HANDLE_SLOTS_PER_PAGE);
     return true;
+}
+
+/* Takes the slot that has been free longest; NULL if there is no memory for more. */
+static struct handle_slot *take_slot(struct handle_table *table, uint32_t *index)
+{
+    if (table->fresh == table->count && table->free_head == HANDLE_NO_SLOT &&
+        !grow(table))
+        return NULL;
+    bool fresh = table->fresh < table->count;
+    *index = fresh ? table->fresh++ : table->free_head;
+    struct handle_slot *slot = handle_slot_at(table, *index);
+    if (!fresh)
+        table->free_head = (uint32_t)slot->next;
+    return slot;
 }
 
 long handle_add(struct handle_table *table, struct object *object, uint32_t rights)
 {
-    if (table->free_head == HANDLE_NO_SLOT && !grow(table))
-        return -ENOMEM;
-    uint32_t index = table->free_head;
-    struct handle_slot *slot = handle_slot_at(table, index);
-    uint32_t generation = GENERATION(slot->tag);
+    uint32_t index;
+    struct handle_slot *slot = take_slot(table, &index);
 
-    table->free_head = (uint32_t)slot->next;
+    if (!slot)
+        return -ENOMEM;
+    uint32_t generation = GENERATION(slot->tag);
     *slot = (struct handle_slot){
         .object = object,
         .tag = generation << HANDLE_SLOT_BITS |
@@ -158,6 +176,7 @@ void handle_table_destroy(struct handle_table *table)
     table->used = 0;
     table->free_head = HANDLE_NO_SLOT;
     table->count = 0;
+    table->fresh = 0;
     table->directory = NULL;
     if (!directory)
         return;

@@ -53,6 +53,7 @@ struct handle_table {
     uint32_t first_count;           /* [I] */
     struct handle_slot **directory; /* [k] owned: page of pointers to pages of slots */
     uint32_t count;                 /* [k] slots there are */
+    uint32_t fresh;                 /* [k] the first slot that was never used */
     uint32_t used;                  /* [k] slots in use */
     uint32_t free_head, free_tail;  /* [k] slots, or HANDLE_NO_SLOT */
     struct quota *quota;            /* [I] borrowed: pays for the pages */
