@@ -6,19 +6,34 @@
 #     bench-baseline   records what is measured as bench/baseline.tsv
 #     bench-paths      writes docs/paths.md, the fast paths instruction by instruction
 #
-# The guest's half is one program, $(B)/user/bench/measures. The probes are code that
-# takes the place of a program's first instructions: plain bytes, linked nowhere.
+# The guest's half are programs: each folder of user/bench but crowd/, which some of them
+# share. The probes are code that takes the place of a program's first instructions: plain
+# bytes, linked nowhere. The plugin is the host's, for QEMU.
 
-BENCH_SOURCES := $(sort $(wildcard user/bench/measures/*.[cS]))
-BENCH_O := $(patsubst user/%,$(B)/%.o,$(basename $(BENCH_SOURCES)))
+BENCH_PROGRAMS := measures stretch
+BENCH_measures :=
+BENCH_stretch := crowd
+bench_objects = $(patsubst user/%,$(B)/%.o,$(basename $(sort \
+  $(wildcard $(foreach d,$(1) $(BENCH_$(1)),user/bench/$(d)/*.[cS])))))
+BENCH_O := $(sort $(foreach p,$(BENCH_PROGRAMS),$(call bench_objects,$(p))))
 BENCH_PROBES := $(B)/bench/kernel-entry.bin $(B)/bench/init-entry.bin
-BENCH_NEEDS := $(B)/user/bench/measures $(BENCH_PROBES) $(B)/kernel/limen.elf \
-  $(B)/archive.tar
+BENCH_PLUGIN := $(B)/bench/stretch.so
+BENCH_NEEDS := $(BENCH_PROGRAMS:%=$(B)/user/bench/%) $(BENCH_PROBES) $(BENCH_PLUGIN) \
+  $(B)/kernel/limen.elf $(B)/archive.tar
 TEST_SUITES += bench/measures=bench/check
 TEST_NEEDS += $(BENCH_NEEDS)
 
-$(B)/user/bench/measures: $(BENCH_O) $(USER_LIBC)
-	$(call user_link,$@,$(BENCH_O))
+define bench_program
+$(B)/user/bench/$(1): $(call bench_objects,$(1)) $(USER_LIBC)
+	$$(call user_link,$$@,$(call bench_objects,$(1)))
+
+endef
+$(foreach p,$(BENCH_PROGRAMS),$(eval $(call bench_program,$(p))))
+
+$(BENCH_PLUGIN): bench/plugin/stretch.c
+	@mkdir -p $(@D)
+	$(HOSTCC) -std=gnu2x -O2 -Wall -Wextra -Werror -Wno-unused-parameter -shared -fPIC \
+	  -fvisibility=hidden -o $@ $<
 
 $(B)/bench/%.o: user/bench/%.c $(SYSROOT)/include/limen.stamp
 	@mkdir -p $(@D)

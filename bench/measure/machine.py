@@ -17,6 +17,7 @@ from runner.console import Console
 from runner.machines import ARCHIVE, KERNEL, QEMU32, QEMU64, Machine, qemu_base
 
 PENTIUM3 = Machine("bench", QEMU32, "pentium3", memory=32)
+CROWDED = Machine("bench-crowded", QEMU32, "pentium3", memory=256)
 ATHLON = Machine("bench-athlon", QEMU64, "athlon,+syscall", memory=32)
 
 INIT = "user/init"                      # below the build folder
@@ -99,16 +100,16 @@ def lines_of(console, seconds=BOOT_SECONDS):
         yield line
 
 
-def run_program(build, machine, options, program, arguments):
-    """Boots with options for the kernel, has init run one program, and returns the lines
-    that it printed."""
+def run_program(build, machine, options, program, arguments, more=()):
+    """Boots with options for the kernel (and `more` for QEMU), has init run one program,
+    and returns the lines that it printed."""
     name = "-".join([program.replace("/", "-"), *options.split(), *arguments[:1]])
     archive = build.write(f"{name}.tar", archive_with(
         build.read(INIT), build.read(program), (program, *arguments)))
     log = build.file(f"{FOLDER}/{name}.com1")
     command = qemu(machine, build.file(KERNEL), archive, f"{options} exit=debug -- run",
                    ["-serial", f"file:{log}", "-serial", "stdio",
-                    "-serial", f"file:{log}.err"])
+                    "-serial", f"file:{log}.err", *more])
     with Console(command, build.file(f"{FOLDER}/{name}.log")) as console:
         try:
             lines = list(lines_of(console))

@@ -8,6 +8,7 @@ import re
 import time
 from dataclasses import replace
 
+from . import stretches
 from .elf import Elf
 from .machine import (ARCHIVE, ATHLON, COM1_ONLY, FOLDER, INIT, KERNEL, MEASURES,
                       PENTIUM3, BenchError, Console, lines_of, qemu, run_program,
@@ -141,6 +142,7 @@ def kernel_image_kib(build):
 
 def take_all(build):
     values = {}
-    for measure in (crossings, calls, boot_to_init, memory_min_mib, kernel_image_kib):
+    for measure in (crossings, calls, stretches.interrupts_off, boot_to_init,
+                    memory_min_mib, kernel_image_kib):
         values.update(measure(build))
     return values

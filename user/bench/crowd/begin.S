@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* Where a crowd's thread begins: see crowd.h. It has no stack. */
+#include <limen/layout.h>
+
+#define SYSCALL(nr, name, params, words, args) .set SYS_##name, nr;
+#include <limen/syscalls.def>
+
+        .text
+        .globl  crowd_begin, crowd_end
+crowd_begin:
+        movl    4(%eax), %ebx
+        movl    8(%eax), %esi
+        movl    12(%eax), %edi
+        movl    16(%eax), %ebp
+        movl    (%eax), %eax
+        int     $VECTOR_SYSTEM_CALL
+        xorl    %ebx, %ebx
+        xorl    %esi, %esi
+        xorl    %edi, %edi
+        movl    $SYS_thread_exit, %eax
+        int     $VECTOR_SYSTEM_CALL
+crowd_end:
+
+        .section .note.GNU-stack, "", @progbits
