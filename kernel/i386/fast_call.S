@@ -122,7 +122,8 @@ fast_call:
         movb    OWN(THREAD_PRIORITY), %bl
         cmpb    NEXT(THREAD_PRIORITY), %bl
         jg      inherit                         /* or nobody receives */
-1:      cmpl    $0, boot_cpu + CPU_ATTENTION
+call_attend:
+        cmpl    $0, boot_cpu + CPU_ATTENTION
         jne     call_lazily
 call_switch:
         movl    $port_no_receiver, PORT_RECEIVER(%ecx)
@@ -141,7 +142,7 @@ inherit:
         testl   $~LAZY, boot_cpu + CPU_ATTENTION
         jne     ordinary_call
         movb    %bl, NEXT(THREAD_PRIORITY)
-        jmp     1b
+        jmp     call_attend
 
 call_lazily:
         SWITCH_LAZILY call_switch
@@ -163,7 +164,8 @@ fast_reply_receive:
         movzbl  NEXT(THREAD_PRIORITY), %eax
         cmpl    boot_cpu + CPU_TOP, %eax
         jle     compete
-1:      cmpl    $0, boot_cpu + CPU_ATTENTION
+reply_attend:
+        cmpl    $0, boot_cpu + CPU_ATTENTION
         jne     reply_lazily
 reply_switch:
         movb    OWN(THREAD_BASE_PRIORITY), %al
@@ -181,7 +183,7 @@ reply_switch:
 compete:
         jne     ordinary_call
         cmpb    $0, boot_cpu + CPU_SLICE_ARMED
-        jne     1b
+        jne     reply_attend
         jmp     ordinary_call
 
 reply_lazily:
