@@ -15,22 +15,20 @@ static struct thread *self(void)
 
 static long find_port(handle_t handle, uint32_t rights, struct port **port)
 {
-    struct object *object;
-    long error =
-        handle_look(&self()->process->handles, handle, OBJECT_PORT, rights, &object);
+    struct handle_table *handles = &self()->process->handles;
+    struct object *object = handle_find(handles, handle, OBJECT_PORT, rights);
 
-    *port = error ? NULL : container_of(object, struct port, object);
-    return error;
+    *port = container_of(object, struct port, object);
+    return likely(object) ? 0 : handle_error(handles, handle, OBJECT_PORT);
 }
 
 static long find_endpoint(handle_t handle, struct endpoint **endpoint)
 {
-    struct object *object;
-    long error = handle_look(&self()->process->handles, handle, OBJECT_ENDPOINT,
-                             RIGHT_SEND, &object);
+    struct handle_table *handles = &self()->process->handles;
+    struct object *object = handle_find(handles, handle, OBJECT_ENDPOINT, RIGHT_SEND);
 
-    *endpoint = error ? NULL : container_of(object, struct endpoint, object);
-    return error;
+    *endpoint = container_of(object, struct endpoint, object);
+    return likely(object) ? 0 : handle_error(handles, handle, OBJECT_ENDPOINT);
 }
 
 /* Hands the object that was just made to the caller. */
@@ -104,7 +102,7 @@ long sys_receive(handle_t handle, struct user_ptr deadline)
     if ((error = deadline_read(deadline, &until)) ||
         (error = find_port(handle, RIGHT_RECEIVE, &port)))
         return error;
-    return port_receive(port, until);
+    return port_receive(port, until, NULL);
 }
 
 long sys_reply_receive(handle_t handle, uint32_t w0, uint32_t w1, uint32_t w2)
@@ -114,9 +112,10 @@ long sys_reply_receive(handle_t handle, uint32_t w0, uint32_t w1, uint32_t w2)
 
     if (error)
         return error;
-    if (self()->client)
-        port_answer(self()->client, (const uint32_t[]){w0, w1, w2});
-    return port_receive(port, DEADLINE_NONE);
+    struct thread *client = self()->client;
+    struct thread *answered =
+        client ? port_answer_only(client, (const uint32_t[]){w0, w1, w2}) : NULL;
+    return port_receive(port, DEADLINE_NONE, answered);
 }
 
 long sys_reply_defer(void)

@@ -131,6 +131,11 @@ long handle_look(struct handle_table *table, handle_t handle, enum object_type t
     *object = handle_find(table, handle, type, rights);
     if (likely(*object))
         return 0;
+    return handle_error(table, handle, type);
+}
+
+long handle_error(struct handle_table *table, handle_t handle, enum object_type type)
+{
     return handle_find(table, handle, type, 0) ? -EPERM : -EBADF;
 }
 

@@ -132,4 +132,7 @@ static inline struct object *handle_find(struct handle_table *table, handle_t ha
  * NULL. */
 struct object *handle_take(struct handle_table *table, handle_t handle);
 
+/* Why handle_find found nothing: -EPERM, it lacks a right, or -EBADF. */
+long handle_error(struct handle_table *table, handle_t handle, enum object_type type);
+
 #endif

@@ -273,7 +273,7 @@ static long go_on(handle_t handle, uint64_t deadline)
     if (result != -EAGAIN)
         return result;
     result = find_port(handle, &port);
-    return result ? result : port_receive(port, deadline);
+    return result ? result : port_receive(port, deadline, NULL);
 }
 
 long sys_message_receive(handle_t handle, struct user_ptr message,
@@ -289,7 +289,7 @@ long sys_message_receive(handle_t handle, struct user_ptr message,
         return end(go_on(handle, error ? DEADLINE_NONE : until));
     if ((error = begin(message)) || (error = find_port(handle, &port)))
         return end(error);
-    return end(port_receive(port, until));
+    return end(port_receive(port, until, NULL));
 }
 
 long sys_message_reply(struct user_ptr message)
@@ -317,7 +317,7 @@ long sys_message_reply_receive(handle_t handle, struct user_ptr message)
             return end(error);
         self()->progress = 0;
     }
-    return end(port_receive(port, DEADLINE_NONE));
+    return end(port_receive(port, DEADLINE_NONE, NULL));
 }
 
 long sys_reply_to(handle_t reply, struct user_ptr message)

@@ -135,7 +135,8 @@ static void take_receiver(struct port *port, struct thread *receiver)
     else
         list_remove(&receiver->queue);
     receiver->state = THREAD_BLOCKED;
-    thread_stop_timer(receiver); /* it has its message */
+    if (unlikely(receiver->timed))
+        thread_stop_timer(receiver);
 }
 
 static struct thread *first_caller(struct port *port)
@@ -166,7 +167,8 @@ static void unlink_client(struct thread *client)
     client->state = THREAD_BLOCKED;
     if (server) {
         server->client = NULL;
-        priority_settle(server);
+        if (server->priority != server->base_priority)
+            priority_settle(server);
     }
 }
 
@@ -197,8 +199,6 @@ static void serve(struct thread *thread, struct port *port)
 {
     struct port *before = thread->port;
 
-    if (before == port)
-        return;
     thread->port = port;
     list_remove(&thread->server_link);
     if (port)
@@ -212,7 +212,8 @@ void port_leave(struct thread *thread)
 {
     if (thread->client)
         port_fail(thread->client, -EPIPE);
-    serve(thread, NULL);
+    if (thread->port)
+        serve(thread, NULL);
 }
 
 /* --- Messages --- */
@@ -222,11 +223,18 @@ uint32_t *port_words(struct thread *thread)
     return thread->long_message ? thread->message.words : &thread->frame.esi;
 }
 
+static inline void copy_words(uint32_t *to, const uint32_t *from)
+{
+    to[0] = from[0];
+    to[1] = from[1];
+    to[2] = from[2];
+}
+
 /* Puts a message where the receiver looks for it; the kind that it is told. */
 static long put_message(struct thread *receiver, enum message_kind kind, uint32_t badge,
                         const uint32_t words[3])
 {
-    memcpy(port_words(receiver), words, 3 * sizeof(*words));
+    copy_words(port_words(receiver), words);
     if (receiver->long_message) {
         receiver->message.kind = kind;
         receiver->message.badge = badge;
@@ -238,8 +246,8 @@ static long put_message(struct thread *receiver, enum message_kind kind, uint32_
     return (long)kind;
 }
 
-/* Gives a message to a receiver that waited. Its long message is finished when it runs.
- */
+/* Gives a message to a receiver that waited, which has yet to be scheduled. Its long
+ * message is finished when it runs. */
 static void deliver(struct thread *receiver, enum message_kind kind, uint32_t badge,
                     const uint32_t words[3])
 {
@@ -247,9 +255,9 @@ static void deliver(struct thread *receiver, enum message_kind kind, uint32_t ba
 
     if (receiver->long_message) {
         receiver->finishing = true;
-        thread_restart_next(receiver);
+        thread_redo(receiver);
     } else {
-        thread_wake_next(receiver, result);
+        thread_complete(receiver, result);
     }
 }
 
@@ -267,6 +275,7 @@ void port_post(struct port *port, struct port_event *event)
     }
     take_receiver(port, receiver);
     deliver(receiver, event->kind, event->badge, no_words);
+    schedule_ready_next(receiver);
     if (event->kind == MESSAGE_CLOSED)
         endpoint_free(container_of(event, struct endpoint, closed));
 }
@@ -317,12 +326,17 @@ long port_send(struct endpoint *endpoint, enum message_kind kind)
         return -E2BIG;
     /* nothing below fails */
     take_receiver(port, receiver);
-    if (waits(kind)) {
-        thread_block();
-        link_client(self, receiver);
-        priority_settle(receiver);
+    if (!waits(kind)) {
+        deliver(receiver, kind, endpoint->closed.badge, port_words(self));
+        schedule_ready_next(receiver);
+        return 0;
     }
+    thread_block();
+    link_client(self, receiver);
+    if (self->priority > receiver->priority)
+        priority_settle(receiver);
     deliver(receiver, kind, endpoint->closed.badge, port_words(self));
+    schedule_handoff(receiver);
     return 0;
 }
 
@@ -374,14 +388,19 @@ static void join_receivers(struct port *port, uint64_t deadline)
         list_append(&port->receivers, &self->queue);
 }
 
-long port_receive(struct port *port, uint64_t deadline)
+long port_receive(struct port *port, uint64_t deadline, struct thread *answered)
 {
     struct thread *self = cpu()->current;
     struct thread *caller;
 
     if (self->client)
         return -EBUSY;
-    serve(self, port);
+    if (answered && port->pending) {
+        schedule_ready_next(answered);
+        answered = NULL;
+    }
+    if (self->port != port)
+        serve(self, port);
     for (;;) {
         long result = -EAGAIN;
         /* An interrupt may be a message: none is let in between a look and the wait. */
@@ -401,23 +420,32 @@ long port_receive(struct port *port, uint64_t deadline)
         arch_take_interrupts(); /* any number of calls may have to be refused */
     }
     join_receivers(port, deadline);
+    if (answered)
+        schedule_handoff(answered);
     return 0;
+}
+
+struct thread *port_answer_only(struct thread *client, const uint32_t words[3])
+{
+    unlink_client(client);
+    if (unlikely(client->faulted)) {
+        fault_answer(client, words[0] == 0);
+        return NULL;
+    }
+    copy_words(port_words(client), words);
+    if (client->long_message) {
+        client->finishing = true;
+        thread_redo(client);
+    } else {
+        thread_complete(client, client->bound_call ? (long)words[0] : 0);
+    }
+    return client;
 }
 
 void port_answer(struct thread *client, const uint32_t words[3])
 {
-    unlink_client(client);
-    if (client->faulted) {
-        fault_answer(client, words[0] == 0);
-        return;
-    }
-    memcpy(port_words(client), words, 3 * sizeof(*words));
-    if (client->long_message) {
-        client->finishing = true;
-        thread_restart_next(client);
-    } else {
-        thread_wake_next(client, client->bound_call ? (long)words[0] : 0);
-    }
+    if (port_answer_only(client, words))
+        schedule_ready_next(client);
 }
 
 void port_fail(struct thread *client, long error)

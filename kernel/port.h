@@ -79,8 +79,10 @@ void endpoint_free(struct endpoint *endpoint);
 [[nodiscard]] long port_send(struct endpoint *endpoint, enum message_kind kind);
 
 /* Receives into the running thread: the kind of message, or a negative error. Waits until
- * the deadline if there is none. */
-[[nodiscard]] long port_receive(struct port *port, uint64_t deadline);
+ * the deadline if there is none. `answered`, from port_answer_only or NULL, goes on: at
+ * once, if the running thread has to wait. */
+[[nodiscard]] long port_receive(struct port *port, uint64_t deadline,
+                                struct thread *answered);
 
 /* Tells the port, now or when somebody receives. The event must not be waiting. */
 void port_post(struct port *port, struct port_event *event);
@@ -91,6 +93,11 @@ void port_withdraw(struct port *port, struct port_event *event);
 /* Answers a client with three words, or ends its call with an error. */
 void port_answer(struct thread *client, const uint32_t words[3]);
 void port_fail(struct thread *client, long error);
+
+/* Answers a client, which has yet to be scheduled, and is returned; NULL: there is
+ * nothing to be done for it. */
+[[nodiscard]] struct thread *port_answer_only(struct thread *client,
+                                              const uint32_t words[3]);
 
 /* The running thread's client is answered by the reply object from now on. */
 void port_defer(struct reply *reply);

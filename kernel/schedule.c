@@ -104,6 +104,24 @@ void schedule_yield(void)
     arch_leave(&next->frame);
 }
 
+void schedule_handoff(struct thread *thread)
+{
+    struct cpu *c = cpu();
+
+    if (c->ready.top > thread->priority || (c->ready.top >= 0 && !c->slice_armed) ||
+        c->work & ~(WORK_SCHEDULE | WORK_READY)) {
+        schedule_ready_next(thread);
+        return;
+    }
+    struct thread *previous = c->current;
+    c->work = 0;
+    c->current = thread;
+    arch_switch(previous, thread);
+    if (unlikely(thread->restart))
+        arch_leave_after_work();
+    arch_leave(&thread->frame);
+}
+
 /* Puts the running thread among the ready ones: first of its priority, so that it goes on
  * when those above it have run, unless its turn is over. */
 static inline void put_back(struct thread *current, bool turn_over)

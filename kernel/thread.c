@@ -121,54 +121,32 @@ void thread_block_until(uint64_t deadline, long result)
     thread_block();
 }
 
-static void make_ready(struct thread *thread)
+static void leave_wait(struct thread *thread)
 {
     assert(thread->state != THREAD_READY && thread->state != THREAD_ENDED);
     leave_waits(thread);
-    thread->state = THREAD_READY;
-}
-
-/* The call answers `result`; nothing of it is left. */
-static void complete(struct thread *thread, long result)
-{
-    thread->frame.eax = (uint32_t)result;
-    thread->long_message = false;
-    thread->bound_call = false;
-}
-
-void thread_resume_faulted(struct thread *thread)
-{
-    make_ready(thread);
-    thread->faulted = false;
-    thread->long_message = false;
-    schedule_ready_next(thread);
 }
 
 void thread_wake(struct thread *thread, long result)
 {
-    make_ready(thread);
-    complete(thread, result);
+    leave_wait(thread);
+    thread_complete(thread, result);
     schedule_ready(thread);
 }
 
 void thread_restart(struct thread *thread)
 {
-    make_ready(thread);
-    thread->restart = true;
+    leave_wait(thread);
+    thread_redo(thread);
     schedule_ready(thread);
 }
 
-void thread_wake_next(struct thread *thread, long result)
+void thread_resume_faulted(struct thread *thread)
 {
-    make_ready(thread);
-    complete(thread, result);
-    schedule_ready_next(thread);
-}
-
-void thread_restart_next(struct thread *thread)
-{
-    make_ready(thread);
-    thread->restart = true;
+    leave_wait(thread);
+    thread->faulted = false;
+    thread->long_message = false;
+    thread->state = THREAD_READY;
     schedule_ready_next(thread);
 }
 

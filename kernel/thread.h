@@ -105,9 +105,21 @@ void thread_stop_timer(struct thread *thread);
 void thread_wake(struct thread *thread, long result);
 void thread_restart(struct thread *thread);
 
-/* The same, and the thread is the next to run among those of its priority. */
-void thread_wake_next(struct thread *thread, long result);
-void thread_restart_next(struct thread *thread);
+/* What a wake does to a thread that waits in nothing any more: it is ready, but has yet
+ * to be given to the scheduler. Its call answers `result`, or is done again. */
+static inline void thread_complete(struct thread *thread, long result)
+{
+    thread->frame.eax = (uint32_t)result;
+    thread->long_message = false;
+    thread->bound_call = false;
+    thread->state = THREAD_READY;
+}
+
+static inline void thread_redo(struct thread *thread)
+{
+    thread->restart = true;
+    thread->state = THREAD_READY;
+}
 
 /* Wakes threads whose deadline has come, a bounded number of them; when it must be called
  * again, or UINT64_MAX. */

@@ -283,11 +283,13 @@ static bool time_is_counted(void)
         ;
     right = right && limen_thread_info(HANDLE_SELF, &after) == 0;
     uint64_t busy = after.time - before.time;
+    uint64_t begun = clock_now();
     right = right && step_ok(busy >= 4 * MILLISECOND, "busy", (long long)busy);
-    sleep_for(20 * MILLISECOND);
+    sleep_for(100 * MILLISECOND);
     right = right && limen_thread_info(HANDLE_SELF, &before) == 0;
     uint64_t asleep = before.time - after.time;
-    return right && step_ok(asleep < 5 * MILLISECOND, "asleep", (long long)asleep);
+    return right &&
+           step_ok(asleep < (clock_now() - begun) / 4 * 3, "asleep", (long long)asleep);
 }
 
 static bool priority_has_a_limit(void)
