@@ -262,8 +262,8 @@ void paging_map_threshold(phys_t frame);
 
 extern const struct arch_thread
     *thread_shown; /* [c] whose TLS descriptors the GDT holds */
-/* From now on time counts for no thread. */
-void thread_charge_nobody(void);
+/* Waits, for which no thread's time counts. */
+void thread_idle(void (*wait)(void));
 /* The part of a switch that is needed while ATTENTION_LAZY is set. */
 FAST_CALL void thread_switch_lazily(struct thread *next);
 

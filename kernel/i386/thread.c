@@ -118,15 +118,19 @@ uint64_t arch_thread_time(struct thread *thread)
     return clock_ns(*ticks + (account == ticks ? now_in_ticks() : 0));
 }
 
-void thread_charge_nobody(void)
+void thread_idle(void (*wait)(void))
 {
+    uint64_t *before = account;
+
     charge(&nobodys_ticks);
+    wait();
+    charge(before);
 }
 
 void arch_thread_stop(struct thread *thread)
 {
     if (account == &thread->arch.ticks)
-        thread_charge_nobody();
+        charge(&nobodys_ticks);
 }
 
 FAST_CALL void arch_switch(struct thread *previous, struct thread *next)

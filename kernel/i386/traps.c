@@ -146,8 +146,7 @@ struct SystemCallFrame *trap_leave(void)
 
 void arch_idle(void)
 {
-    thread_charge_nobody();
-    idle_wait();
+    thread_idle(idle_wait);
     nmi_tell();
 }
 
