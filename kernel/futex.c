@@ -6,12 +6,12 @@
 #include "memory.h"
 #include "thread.h"
 
-#define FRAMES_PER_BUCKET 4
+#define FRAMES_PER_BUCKET 2
 #define BUCKETS_MIN 64
 #define HASH_FACTOR 0x9e3779b1u /* 2^32 over the golden ratio: strides spread evenly */
 
-static struct tree_node **buckets; /* [I] the trees' roots */
-static uint32_t hash_shift;        /* [I] */
+static struct thread **buckets; /* [I] the trees' roots */
+static uint32_t hash_shift;     /* [I] */
 
 uint32_t futex_table_size(uint32_t frames)
 {
@@ -19,90 +19,83 @@ uint32_t futex_table_size(uint32_t frames)
 
     while (count * 2 * FRAMES_PER_BUCKET <= frames)
         count *= 2;
-    return count * sizeof(struct tree_node *);
+    return count * sizeof(struct thread *);
 }
 
 void futex_init(void *table, uint32_t size)
 {
-    uint32_t count = size / sizeof(struct tree_node *);
+    uint32_t count = size / sizeof(struct thread *);
 
     buckets = table;
     memset(table, 0, size);
     hash_shift = 32u - (uint32_t)__builtin_ctz(count);
 }
 
-static struct thread *thread_of(const struct tree_node *node)
+/* Where the first waiter of the word stands, or, if there is none, where it would. */
+static struct thread **place_of(const struct process *process, uint32_t address)
 {
-    return container_of(node, struct thread, futex.node);
-}
+    uint32_t page = (uint32_t)(uintptr_t)process;
+    uint64_t path = (uint64_t)page << 18 | address >> 2; /* no other word's */
+    struct thread **place = &buckets[(page ^ address) * HASH_FACTOR >> hash_shift];
+    struct thread *thread;
 
-static bool word_before(const struct process *p, uint32_t a, const struct process *q,
-                        uint32_t b)
-{
-    return a != b ? a < b : p < q;
-}
-
-static bool before(const struct tree_node *a, const struct tree_node *b)
-{
-    const struct thread *x = thread_of(a);
-    const struct thread *y = thread_of(b);
-
-    return word_before(x->process, x->futex.address, y->process, y->futex.address);
-}
-
-static struct tree_node **bucket_of(const struct process *process, uint32_t address)
-{
-    uint32_t key = (uint32_t)(uintptr_t)process ^ address;
-
-    return &buckets[key * HASH_FACTOR >> hash_shift];
+    while ((thread = *place) &&
+           (thread->futex.address != address || thread->process != process)) {
+        place = &thread->futex.below[path & 1];
+        path >>= 1;
+    }
+    return place;
 }
 
 struct thread *futex_first(const struct process *process, uint32_t address)
 {
-    const struct tree_node *node = *bucket_of(process, address);
-
-    while (node) {
-        struct thread *thread = thread_of(node);
-        if (thread->futex.address == address && thread->process == process)
-            return thread;
-        node = word_before(process, address, thread->process, thread->futex.address)
-                   ? node->left
-                   : node->right;
-    }
-    return NULL;
+    return *place_of(process, address);
 }
 
 void futex_join(struct thread *thread, uint32_t address)
 {
-    struct tree_node **bucket = bucket_of(thread->process, address);
-    struct tree tree = {.root = *bucket, .before = before};
-    struct thread *first = futex_first(thread->process, address);
+    struct thread **place = place_of(thread->process, address);
 
-    thread->futex.address = address;
-    if (first) {
+    thread->futex = (struct futex_waiter){.address = address};
+    if (*place) {
         thread->futex_place = FUTEX_BEHIND;
-        list_append(&first->queue, &thread->queue);
-        return;
+        list_append(&(*place)->queue, &thread->queue);
+    } else {
+        thread->futex_place = FUTEX_FIRST;
+        *place = thread;
     }
-    thread->futex_place = FUTEX_FIRST;
-    tree_insert(&tree, &thread->futex.node);
-    *bucket = tree.root;
 }
 
-/* Takes a thread out of the table; the one behind it takes its place. */
+/* Takes some leaf out of the tree below a place; what stands there if that is all. */
+static struct thread *take_leaf(struct thread **place)
+{
+    struct thread *leaf;
+
+    while ((leaf = *place)->futex.below[0] || leaf->futex.below[1])
+        place = &leaf->futex.below[leaf->futex.below[0] == NULL];
+    *place = NULL;
+    return leaf;
+}
+
+/* Takes a thread out of the table. The one behind it takes its place; or a leaf below,
+ * whose key has the same bits up to there. */
 static void leave_table(struct thread *thread)
 {
-    struct tree_node **bucket = bucket_of(thread->process, thread->futex.address);
-    struct tree tree = {.root = *bucket, .before = before};
+    struct thread **place = place_of(thread->process, thread->futex.address);
+    struct thread *next;
 
+    assert(*place == thread);
     if (list_in(&thread->queue)) {
-        struct thread *next = container_of(thread->queue.next, struct thread, queue);
+        next = container_of(thread->queue.next, struct thread, queue);
         next->futex_place = FUTEX_FIRST;
-        tree_replace(&tree, &thread->futex.node, &next->futex.node);
     } else {
-        tree_remove(&tree, &thread->futex.node);
+        next = take_leaf(place);
+        if (next == thread)
+            return;
     }
-    *bucket = tree.root;
+    next->futex.below[0] = thread->futex.below[0];
+    next->futex.below[1] = thread->futex.below[1];
+    *place = next;
 }
 
 void futex_leave(struct thread *thread)

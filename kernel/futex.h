@@ -2,16 +2,15 @@
 /*
  * Threads that wait on a word of their process's memory. Those of one word form a ring in
  * the order of their coming; the first of each ring stands in one hash table for all
- * processes. What falls into one bucket is a balanced tree: to enter, to leave and to
- * find a word costs the same with any number of waiters, and at most their logarithm
- * where somebody chose words of one bucket.
+ * processes. What falls into one bucket is a digital search tree (a node's children
+ * differ in the key's next bit): to enter, to leave and to find a word costs the same
+ * with any number of waiters, and no more than a key has bits where somebody chose words
+ * of one bucket.
  */
 #ifndef KERNEL_FUTEX_H
 #define KERNEL_FUTEX_H
 
 #include <stdint.h>
-
-#include "tree.h"
 
 struct process;
 struct thread;
@@ -23,8 +22,8 @@ enum futex_place {
 };
 
 struct futex_waiter {
-    struct tree_node node; /* if FUTEX_FIRST: in its bucket's tree */
-    uint32_t address;      /* of the word */
+    struct thread *below[2]; /* if FUTEX_FIRST: in its bucket's tree */
+    uint32_t address;        /* of the word */
 };
 
 /* How much memory the table takes on a machine of so many frames. */

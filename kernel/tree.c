@@ -124,20 +124,6 @@ void tree_remove(struct tree *tree, struct tree_node *node)
     tree->root = remove(tree, tree->root, node);
 }
 
-void tree_replace(struct tree *tree, struct tree_node *old, struct tree_node *node)
-{
-    struct tree_node **link = &tree->root;
-
-    while (*link != old) {
-        assert(*link);
-        link = tree->before(old, *link) ? &(*link)->left : &(*link)->right;
-    }
-    *node = *old;
-    *link = node;
-    if (tree->update)
-        tree->update(node);
-}
-
 struct tree_node *tree_search(const struct tree *tree,
                               bool (*reached)(const struct tree_node *node,
                                               const void *key),

@@ -29,10 +29,6 @@ void tree_insert(struct tree *tree, struct tree_node *node);
 /* The node must be in the tree. */
 void tree_remove(struct tree *tree, struct tree_node *node);
 
-/* Puts a node that is in no tree, and stands equal in the order, in the place of one that
- * is in the tree. */
-void tree_replace(struct tree *tree, struct tree_node *old, struct tree_node *node);
-
 /* The first node, in order, for which `reached` holds, or NULL. `reached` must be false
  * for a first part of the order and true for the rest. */
 struct tree_node *tree_search(const struct tree *tree,

@@ -174,34 +174,6 @@ static void first_is_the_least(void **state)
     assert_ptr_equal(tree_first(&tree), &items[3].node);
 }
 
-static void a_node_can_take_anothers_place(void **state)
-{
-    struct tree tree = begin();
-
-    random_begin();
-    for (uint32_t i = 0; i + 1 < ITEMS; i += 2) {
-        items[i + 1].key = items[i].key;
-        add(&tree, i);
-    }
-    for (uint32_t i = 0; i + 1 < ITEMS; i += 2) {
-        uint32_t old = random_below(ITEMS / 2) * 2;
-        if (!items[old].in)
-            continue;
-        tree_replace(&tree, &items[old].node, &items[old + 1].node);
-        items[old].in = false;
-        items[old + 1].in = true;
-        check_tree(&tree, ITEMS / 2);
-    }
-}
-
-static void replacing_a_stranger_is_a_kernel_bug(void **state)
-{
-    struct tree tree = begin();
-
-    add(&tree, 0);
-    expect_panic(tree_replace(&tree, &items[1].node, &items[2].node));
-}
-
 static void equal_nodes_are_a_kernel_bug(void **state)
 {
     struct tree tree = begin();
@@ -227,8 +199,6 @@ int main(void)
         cmocka_unit_test(random_changes_keep_order_and_balance),
         cmocka_unit_test(search_finds_the_first_that_qualifies),
         cmocka_unit_test(first_is_the_least),
-        cmocka_unit_test(a_node_can_take_anothers_place),
-        cmocka_unit_test(replacing_a_stranger_is_a_kernel_bug),
         cmocka_unit_test(equal_nodes_are_a_kernel_bug),
         cmocka_unit_test(removing_a_stranger_is_a_kernel_bug),
     };
