@@ -58,8 +58,9 @@ void handle_table_init(struct handle_table *table, struct quota *quota,
                        struct handle_slot *first, uint32_t first_count)
 {
     *table = (struct handle_table){
-        .first = first,
-        .first_count = first_count,
+        .home = first + first_count - HANDLE_SLOTS_PER_PAGE,
+        .absent = HANDLE_SLOTS_PER_PAGE - first_count,
+        .directory = &table->home,
         .free_head = HANDLE_NO_SLOT,
         .free_tail = HANDLE_NO_SLOT,
         .quota = quota,
@@ -77,14 +78,17 @@ static void *take_page(struct handle_table *table)
 /* Adds a page of slots; false if there is no memory, or no more slots can be named. */
 static bool grow(struct handle_table *table)
 {
-    uint32_t page = (table->count - table->first_count) / HANDLE_SLOTS_PER_PAGE;
+    uint32_t page = (table->count + table->absent) / HANDLE_SLOTS_PER_PAGE;
 
-    if (page >= DIRECTORY_ENTRIES || table->count + HANDLE_SLOTS_PER_PAGE > SLOT_MASK)
+    if (page == 0 || page >= DIRECTORY_ENTRIES ||
+        table->count + HANDLE_SLOTS_PER_PAGE > SLOT_MASK)
         return false;
-    if (!table->directory) {
-        table->directory = take_page(table);
-        if (!table->directory)
+    if (table->directory == &table->home) {
+        struct handle_slot **directory = take_page(table);
+        if (!directory)
             return false;
+        directory[0] = table->home;
+        table->directory = directory;
     }
     table->directory[page] = take_page(table);
     if (!table->directory[page])
@@ -182,12 +186,11 @@ void handle_table_destroy(struct handle_table *table)
     table->free_head = HANDLE_NO_SLOT;
     table->count = 0;
     table->fresh = 0;
-    table->directory = NULL;
-    if (!directory)
+    table->directory = &table->home;
+    if (directory == &table->home)
         return;
-    for (uint32_t page = 0; page < DIRECTORY_ENTRIES; page++) {
-        if (page * HANDLE_SLOTS_PER_PAGE + table->first_count >= count)
-            break;
+    count += table->absent;
+    for (uint32_t page = 1; page * HANDLE_SLOTS_PER_PAGE < count; page++) {
         quota_give(table->quota, arch_direct_phys(directory[page]));
         arch_take_interrupts();
     }

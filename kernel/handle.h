@@ -9,7 +9,7 @@
  * comparison tells whether the slot is in use, has this generation, and has all rights
  * that are asked for (handle_slot_fits).
  *
- * The first slots stand in the process's own page; the others in pages that a directory
+ * The first slots end the process's own page; the others stand in pages that a directory
  * page names, both taken at the process's cost when needed.
  */
 #ifndef KERNEL_HANDLE_H
@@ -49,9 +49,9 @@ struct handle_slot {
 #define HANDLE_TAG_MASK(rights) (~0u << HANDLE_SLOT_BITS | (rights))
 
 struct handle_table {
-    struct handle_slot *first;      /* [I] borrowed: in the process's own page */
-    uint32_t first_count;           /* [I] */
-    struct handle_slot **directory; /* [k] owned: page of pointers to pages of slots */
+    struct handle_slot *home;       /* [I] borrowed: the process's own page */
+    uint32_t absent;                /* [I] slots at its begin that are none */
+    struct handle_slot **directory; /* [k] the pages of slots: &home, or an owned page */
     uint32_t count;                 /* [k] slots there are */
     uint32_t fresh;                 /* [k] the first slot that was never used */
     uint32_t used;                  /* [k] slots in use */
@@ -59,6 +59,7 @@ struct handle_table {
     struct quota *quota;            /* [I] borrowed: pays for the pages */
 };
 
+/* The first slots are the last ones of a page. */
 void handle_table_init(struct handle_table *table, struct quota *quota,
                        struct handle_slot *first, uint32_t first_count);
 
@@ -73,9 +74,7 @@ void handle_table_destroy(struct handle_table *table);
 static inline struct handle_slot *handle_slot_at(struct handle_table *table,
                                                  uint32_t index)
 {
-    if (likely(index < table->first_count))
-        return &table->first[index];
-    index -= table->first_count;
+    index += table->absent;
     return &table
                 ->directory[index / HANDLE_SLOTS_PER_PAGE][index % HANDLE_SLOTS_PER_PAGE];
 }
