@@ -10,8 +10,9 @@
 # share. The probes are code that takes the place of a program's first instructions: plain
 # bytes, linked nowhere. The plugin is the host's, for QEMU.
 
-BENCH_PROGRAMS := measures stretch
+BENCH_PROGRAMS := measures scale stretch
 BENCH_measures :=
+BENCH_scale := crowd
 BENCH_stretch := crowd
 bench_objects = $(patsubst user/%,$(B)/%.o,$(basename $(sort \
   $(wildcard $(foreach d,$(1) $(BENCH_$(1)),user/bench/$(d)/*.[cS])))))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Draws what a KiB costs in messages of different sizes: one line for each system, on
-logarithmic axes. A system's line ends where its measures do.
+"""Draws what something costs for different sizes: one line for each system, or each
+thing, on logarithmic axes. A line ends where its measures do.
 """
 import math
 from xml.sax.saxutils import escape
@@ -18,7 +18,8 @@ NAME_STEP = 15              # names at the lines' ends stand this far apart, at 
 class Axes:
     """Where a size and a cost stand, for all points of all lines."""
 
-    def __init__(self, points):
+    def __init__(self, points, size_name):
+        self.size_name = size_name
         sizes, costs = zip(*points)
         self.sizes = sorted(set(sizes))
         self.low = math.floor(math.log10(min(costs)))
@@ -39,9 +40,8 @@ class Axes:
             yield text(LEFT - 8, y + 4, decade(exponent), "scale", "end")
         for size in self.sizes:
             x = self.x(size)
-            name = f"{size} KiB" if size < 1024 else f"{size // 1024} MiB"
             yield line(x, BOTTOM, x, BOTTOM + 4, FAINT)
-            yield text(x, BOTTOM + 18, name, "scale", "middle")
+            yield text(x, BOTTOM + 18, self.size_name(size), "scale", "middle")
 
 
 def draw_line(axes, points, colour, width):
@@ -63,10 +63,10 @@ def draw_names(axes, ends):
                f"{escape(name)} {short(round(cost))}</text>")
 
 
-def draw(heading, remark, lines):
-    """The picture as the text of an SVG file; `lines` is {name: [(KiB, cost)]}, ours
-    first."""
-    axes = Axes([point for points in lines.values() for point in points])
+def draw(heading, remark, lines, size_name, ours=1):
+    """The picture as the text of an SVG file; `lines` is {name: [(size, cost)]}, the
+    first `ours` of them ours."""
+    axes = Axes([point for points in lines.values() for point in points], size_name)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
         f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
@@ -79,7 +79,7 @@ def draw(heading, remark, lines):
     ]
     ends = []
     for index, (name, points) in enumerate(lines.items()):
-        colour = COLOURS[(index - 1) % len(COLOURS)] if index else OURS
-        parts += draw_line(axes, points, colour, 1.5 if index else 3)
+        colour = COLOURS[(index - ours) % len(COLOURS)] if index >= ours else OURS
+        parts += draw_line(axes, points, colour, 1.5 if index >= ours else 3)
         ends.append((name, points[-1], colour))
     return "\n".join([*parts, *draw_names(axes, ends), "</svg>"]) + "\n"

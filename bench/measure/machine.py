@@ -31,6 +31,12 @@ class BenchError(Exception):
     """The guest did not do what it was booted for; the text tells what came instead."""
 
 
+def number(text):
+    """As it is written to JSON: whole numbers without a point."""
+    value = float(text)
+    return int(value) if value == int(value) else value
+
+
 def archive_with(init, program=None, arguments=()):
     """A boot archive: init, and in run/ the one program that init word `run` runs."""
     members = {"init": init}

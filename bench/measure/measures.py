@@ -8,10 +8,10 @@ import re
 import time
 from dataclasses import replace
 
-from . import stretches
+from . import scale, stretches
 from .elf import Elf
 from .machine import (ARCHIVE, ATHLON, COM1_ONLY, FOLDER, INIT, KERNEL, MEASURES,
-                      PENTIUM3, BenchError, Console, lines_of, qemu, run_program,
+                      PENTIUM3, BenchError, Console, lines_of, number, qemu, run_program,
                       with_init)
 
 BENCH_LINE = re.compile(r"bench (\w+) (\d+(?:\.\d+)?)$")
@@ -21,12 +21,6 @@ MEMORY_MOST_MIB = 64        # where the search for the least begins; Limen must 
 GREETING = "`help` tells what can be done here."
 REFUSALS = ("Limen cannot start", "PANIC")
 HELLO = "programs/hello"
-
-
-def number(text):
-    """As it is written to JSON: whole numbers without a point."""
-    value = float(text)
-    return int(value) if value == int(value) else value
 
 
 def measured_in_guest(build, machine, options, benches):
@@ -142,7 +136,7 @@ def kernel_image_kib(build):
 
 def take_all(build):
     values = {}
-    for measure in (crossings, calls, stretches.interrupts_off, boot_to_init,
+    for measure in (crossings, calls, scale.scale, stretches.interrupts_off, boot_to_init,
                     memory_min_mib, kernel_image_kib):
         values.update(measure(build))
     return values

@@ -6,8 +6,9 @@ import os
 import re
 from dataclasses import dataclass
 
-from . import curve, picture
-from .measures import number
+from . import curve, picture, scale
+from .machine import number
+from .picture import short
 
 TOLERANCE_PERCENT = 2
 
@@ -18,6 +19,9 @@ REMARK = ("Guest instructions under QEMU's -icount, not cycles; shorter is bette
 
 CURVE_HEADING = "What a KiB costs in a message"
 CURVE_REMARK = "Guest instructions per KiB, by the message's size: docs/bench.md"
+SCALE_HEADING = "What calls cost among many"
+SCALE_REMARK = ("Guest instructions, by the number of threads, ports and handles there "
+                "are: docs/bench.md")
 CALL_SIZE = re.compile(r"call_(\d+)k$")
 
 
@@ -88,7 +92,7 @@ def table(tables, values):
 def drawing(tables, values):
     panels = []
     for measure in tables.measures:
-        if measure.name in values:
+        if measure.name in values and not measure.name.startswith("scale_"):
             bars = [picture.Bar(peer.system, peer.value, peer.condition)
                     for peer in tables.peers.get(measure.name, ())]
             bars.sort(key=lambda bar: bar.value)
@@ -107,7 +111,15 @@ def size_curve(tables, values):
             lines["Limen"].append((size, value / size))
             for peer in tables.peers.get(name, ()):
                 lines.setdefault(peer.system, []).append((size, peer.value / size))
-    return curve.draw(CURVE_HEADING, CURVE_REMARK, lines)
+    return curve.draw(
+        CURVE_HEADING, CURVE_REMARK, lines,
+        lambda size: f"{size} KiB" if size < 1024 else f"{size // 1024} MiB")
+
+
+def scale_curve(values):
+    """The calls among few and among many, as a picture."""
+    lines = scale.lines(values)
+    return curve.draw(SCALE_HEADING, SCALE_REMARK, lines, short, len(lines))
 
 
 def judgement(tables, values):

@@ -21,4 +21,24 @@ crowd_begin:
         int     $VECTOR_SYSTEM_CALL
 crowd_end:
 
+/* The same, repeated: esp keeps the pointer. */
+        .globl  crowd_repeat_begin
+crowd_repeat_begin:
+        movl    %eax, %esp
+1:      movl    4(%esp), %ebx
+        movl    8(%esp), %esi
+        movl    12(%esp), %edi
+        movl    16(%esp), %ebp
+        movl    (%esp), %eax
+        int     $VECTOR_SYSTEM_CALL
+        testl   %eax, %eax
+        js      2f
+        cmpl    $0, 20(%esp)
+        je      1b
+2:      xorl    %ebx, %ebx
+        xorl    %esi, %esi
+        xorl    %edi, %edi
+        movl    $SYS_thread_exit, %eax
+        int     $VECTOR_SYSTEM_CALL
+
         .section .note.GNU-stack, "", @progbits

@@ -30,6 +30,11 @@ void crowd_add(const struct orders *orders)
     start(HANDLE_SELF, (uint32_t)crowd_begin, (uint32_t)orders);
 }
 
+void crowd_add_repeating(const struct repeated_orders *orders)
+{
+    start(HANDLE_SELF, (uint32_t)crowd_repeat_begin, (uint32_t)orders);
+}
+
 void crowd_add_to(handle_t process)
 {
     start(process, CROWD_SETTLEMENT, ORDERS_AT);

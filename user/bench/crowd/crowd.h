@@ -23,8 +23,16 @@ extern const char crowd_begin[], crowd_end[];
 /* Ends the program, saying what failed, where a call's answer is an error. */
 long check(const char *what, long result);
 
+/* The same call again and again, until it answers an error or `stop` is not 0. */
+struct repeated_orders {
+    struct orders orders;
+    volatile uint32_t stop;
+};
+extern const char crowd_repeat_begin[];
+
 /* Makes a thread that does so, and forgets its handle. */
 void crowd_add(const struct orders *orders);
+void crowd_add_repeating(const struct repeated_orders *orders);
 
 /* A thread of a process that crowd_settle has prepared. */
 void crowd_add_to(handle_t process);
