@@ -80,6 +80,9 @@ void arch_thread_base(struct thread *thread, uint32_t which, uint32_t base);
 /* Processor time that counts for the thread, in ns. */
 uint64_t arch_thread_time(struct thread *thread);
 void arch_thread_report(struct thread *thread, struct thread_state *state);
+/* Sets the registers of a thread that does not run, as far as a thread may choose them;
+ * it leaves the kernel with just these. */
+void arch_thread_write(struct thread *thread, const struct thread_state *state);
 /* Forgets a process's address space and I/O ports where the processor still has them. */
 void arch_process_forget(struct process *process);
 /* Lets the process's changed I/O bitmap take effect. */

@@ -280,14 +280,6 @@ void port_post(struct port *port, struct port_event *event)
         endpoint_free(container_of(event, struct endpoint, closed));
 }
 
-void port_withdraw(struct port *port, struct port_event *event)
-{
-    if (!list_in(&event->link))
-        return;
-    list_remove(&event->link);
-    port->pending--;
-}
-
 /* Whether the sender of such a message waits for an answer. */
 static bool waits(enum message_kind kind)
 {
@@ -388,6 +380,14 @@ static void join_receivers(struct port *port, uint64_t deadline)
         list_append(&port->receivers, &self->queue);
 }
 
+void port_receive_slowly(struct thread *thread)
+{
+    if (thread->port->receiver != thread)
+        return;
+    thread->port->receiver = &port_no_receiver;
+    list_append(&thread->port->receivers, &thread->queue);
+}
+
 long port_receive(struct port *port, uint64_t deadline, struct thread *answered)
 {
     struct thread *self = cpu()->current;
@@ -395,16 +395,16 @@ long port_receive(struct port *port, uint64_t deadline, struct thread *answered)
 
     if (self->client)
         return -EBUSY;
-    if (answered && port->pending) {
-        schedule_ready_next(answered);
-        answered = NULL;
-    }
     if (self->port != port)
         serve(self, port);
     for (;;) {
         long result = -EAGAIN;
         /* An interrupt may be a message: none is let in between a look and the wait. */
         priority_settle(self);
+        if (answered && port->pending) {
+            schedule_ready_next(answered);
+            answered = NULL;
+        }
         if (!list_empty(&port->events))
             result = take_event(port);
         else if ((caller = first_caller(port)))

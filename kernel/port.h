@@ -88,7 +88,13 @@ void endpoint_free(struct endpoint *endpoint);
 void port_post(struct port *port, struct port_event *event);
 
 /* Takes back what has not been received yet. */
-void port_withdraw(struct port *port, struct port_event *event);
+static inline void port_withdraw(struct port *port, struct port_event *event)
+{
+    if (!list_in(&event->link))
+        return;
+    list_remove(&event->link);
+    port->pending--;
+}
 
 /* Answers a client with three words, or ends its call with an error. */
 void port_answer(struct thread *client, const uint32_t words[3]);
@@ -101,6 +107,9 @@ void port_fail(struct thread *client, long error);
 
 /* The running thread's client is answered by the reply object from now on. */
 void port_defer(struct reply *reply);
+
+/* A thread that receives is not to be found by fast calls. */
+void port_receive_slowly(struct thread *thread);
 
 /* Takes a thread out of its part in messages: one that waits, and one that ends. */
 void port_leave_waits(struct thread *thread);

@@ -30,14 +30,26 @@ static void note_ready(const struct thread *thread)
     c->work |= thread->priority > c->current->priority ? WORK_SCHEDULE : WORK_READY;
 }
 
+/* A suspended thread is not to be among the ready ones. */
+static inline bool keep_out(struct thread *thread)
+{
+    if (unlikely(thread->suspended))
+        thread->state = THREAD_SUSPENDED;
+    return thread->suspended;
+}
+
 void schedule_ready(struct thread *thread)
 {
+    if (keep_out(thread))
+        return;
     priority_queue_append(&cpu()->ready, &thread->queue, thread->priority);
     note_ready(thread);
 }
 
 void schedule_ready_next(struct thread *thread)
 {
+    if (keep_out(thread))
+        return;
     priority_queue_prepend(&cpu()->ready, &thread->queue, thread->priority);
     note_ready(thread);
 }
@@ -109,7 +121,7 @@ void schedule_handoff(struct thread *thread)
     struct cpu *c = cpu();
 
     if (c->ready.top > thread->priority || (c->ready.top >= 0 && !c->slice_armed) ||
-        c->work & ~(WORK_SCHEDULE | WORK_READY)) {
+        c->work & ~(WORK_SCHEDULE | WORK_READY) || thread->suspended) {
         schedule_ready_next(thread);
         return;
     }

@@ -123,7 +123,8 @@ void thread_block_until(uint64_t deadline, long result)
 
 static void leave_wait(struct thread *thread)
 {
-    assert(thread->state != THREAD_READY && thread->state != THREAD_ENDED);
+    assert(thread->state != THREAD_READY && thread->state != THREAD_SUSPENDED &&
+           thread->state != THREAD_ENDED);
     leave_waits(thread);
 }
 
@@ -148,6 +149,41 @@ void thread_resume_faulted(struct thread *thread)
     thread->long_message = false;
     thread->state = THREAD_READY;
     schedule_ready_next(thread);
+}
+
+void thread_suspend(struct thread *thread)
+{
+    thread->suspended = true;
+    if (thread->state == THREAD_RECEIVING)
+        port_receive_slowly(thread);
+    if (thread->state != THREAD_READY)
+        return;
+    if (thread == cpu()->current)
+        cpu()->work |= WORK_SCHEDULE;
+    else
+        schedule_unready(thread);
+    thread->state = THREAD_SUSPENDED;
+}
+
+void thread_resume(struct thread *thread)
+{
+    thread->suspended = false;
+    if (thread->state != THREAD_SUSPENDED)
+        return;
+    thread->state = THREAD_READY;
+    schedule_ready(thread);
+}
+
+void thread_give_up_call(struct thread *thread)
+{
+    assert(thread->suspended && thread != cpu()->current);
+    leave_waits(thread);
+    thread->state = THREAD_SUSPENDED;
+    thread->restart = false;
+    thread->progress = 0;
+    thread->long_message = false;
+    thread->bound_call = false;
+    thread->finishing = false;
 }
 
 uint64_t thread_expire(uint64_t now)

@@ -24,6 +24,7 @@ enum thread_status {
     THREAD_RECEIVING, /* at thread->port */
     THREAD_CALLING,   /* in the queue of thread->endpoint's port */
     THREAD_AWAITING,  /* the answer of thread->server, or behind thread->reply */
+    THREAD_SUSPENDED, /* would be ready */
     THREAD_ENDED,
 };
 
@@ -61,10 +62,11 @@ struct thread {
     struct reply *reply;       /* [k] if awaiting: by which it is answered, or NULL */
     struct endpoint *endpoint; /* [k] if calling: held */
     uint8_t kind;              /* [k] if calling: enum message_kind */
-    bool long_message __attribute__((aligned(2))); /* [k] its call has a struct message */
-    bool bound_call; /* [k] its call answers a message's first word; next to that one:
-                        i386/fast_call.S looks at both */
-    bool faulted;    /* [k] awaits what becomes of its fault */
+    /* Four in a word, which i386/fast_call.S looks at. */
+    bool long_message __attribute__((aligned(4))); /* [k] its call has a struct message */
+    bool bound_call;            /* [k] its call answers a message's first word */
+    bool faulted;               /* [k] awaits what becomes of its fault */
+    bool suspended;             /* [k] it may wait, but not be ready */
     uint32_t fault_address;     /* [k] if faulted */
     bool finishing;             /* [k] its message has come and must be copied out */
     struct message message;     /* [k] if long_message */
@@ -120,6 +122,14 @@ static inline void thread_redo(struct thread *thread)
     thread->restart = true;
     thread->state = THREAD_READY;
 }
+
+/* Keeps the thread, which has not ended, from running until it is resumed. What it waits
+ * for may come in the meantime. */
+void thread_suspend(struct thread *thread);
+void thread_resume(struct thread *thread);
+
+/* Ends a suspended thread's call, if it is in one, without an answer. */
+void thread_give_up_call(struct thread *thread);
 
 /* Wakes threads whose deadline has come, a bounded number of them; when it must be called
  * again, or UINT64_MAX. */

@@ -12,7 +12,7 @@
  * An answer is fast if
  *   1. 2. 4. so for the port, with RIGHT_RECEIVE,
  *   5. there is a client to be answered, whose call has no struct message and no bound
- *      number,
+ *      number, and which is not suspended,
  *   6. the port is the one that the thread serves; no caller or event is waiting there,
  *      nor is another receiver in the port's first place,
  *   7. no thread is ready of a higher priority than the client's, nor one of the same
@@ -159,7 +159,7 @@ fast_reply_receive:
         jne     ordinary_call
         cmpl    $port_no_receiver, PORT_RECEIVER(%ecx)
         jne     ordinary_call
-        cmpw    $0, NEXT(THREAD_LONG)           /* long_message, bound_call */
+        cmpl    $0, NEXT(THREAD_SLOW)
         jne     ordinary_call
         movzbl  NEXT(THREAD_PRIORITY), %eax
         cmpl    boot_cpu + CPU_TOP, %eax

@@ -51,6 +51,8 @@ struct space;
 /* What of its flags a thread keeps across a system call: the arithmetic ones, TF, IF, ID.
  */
 #define EFLAGS_KEPT 0x200bd5u
+/* What it can choose: also DF and AC. */
+#define EFLAGS_CHOSEN (EFLAGS_KEPT | EFLAGS_DF | EFLAGS_AC)
 
 #define MSR_SYSENTER_CS 0x174
 #define MSR_SYSENTER_ESP 0x175

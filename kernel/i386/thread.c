@@ -187,6 +187,36 @@ void arch_thread_report(struct thread *thread, struct thread_state *state)
     };
 }
 
+/* A selector that is good to be loaded in user mode, or null. */
+static uint16_t safe_selector(uint32_t selector)
+{
+    bool good = selector == SELECTOR_UDATA || selector == SELECTOR_UCODE ||
+                selector == SELECTOR_FS || selector == SELECTOR_GS;
+
+    return good ? (uint16_t)selector : 0;
+}
+
+void arch_thread_write(struct thread *thread, const struct thread_state *state)
+{
+    thread->frame = (struct SystemCallFrame){
+        .eax = state->eax,
+        .ebx = state->ebx,
+        .ecx = state->ecx,
+        .edx = state->edx,
+        .esi = state->esi,
+        .edi = state->edi,
+        .ebp = state->ebp,
+        .vector = FRAME_INT80,
+        .eip = state->eip,
+        .cs = SELECTOR_UCODE,
+        .eflags = (state->eflags & EFLAGS_CHOSEN) | EFLAGS_ONE | EFLAGS_IF,
+        .esp = state->esp,
+        .ss = SELECTOR_UDATA,
+    };
+    thread->arch.fs = safe_selector(state->fs);
+    thread->arch.gs = safe_selector(state->gs);
+}
+
 void arch_thread_adopt(struct thread *thread)
 {
     thread->arch = (struct arch_thread){

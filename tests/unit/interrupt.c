@@ -159,11 +159,7 @@ void port_post(struct port *port, struct port_event *event)
     assert_false(port->dead);
     assert_false(list_in(&event->link));
     list_append(&port->events, &event->link);
-}
-
-void port_withdraw(struct port *port, struct port_event *event)
-{
-    list_remove(&event->link);
+    port->pending++;
 }
 
 /* As traps.c does it; false: it was spurious. */
@@ -232,6 +228,7 @@ static bool receive(uint32_t driver)
         return false;
     struct port_event *event =
         container_of(list_take(&ports[driver].events), struct port_event, link);
+    ports[driver].pending--;
     assert_int_equal(event->badge, driver);
     assert_int_equal(event->kind, MESSAGE_INTERRUPT);
     return true;

@@ -156,6 +156,13 @@ static void step_processes(void)
     check("process_wait tells the fault", process_end.reason == PROCESS_FAULTED &&
                                               process_end.vector == 14 &&
                                               process_end.state.eip == 0);
+    step("thread_suspend: it has ended", SYS_LIMEN_thread_suspend, thread, 0, 0, 0,
+         -ESRCH);
+    step("thread_resume: it has ended", SYS_LIMEN_thread_resume, thread, 0, 0, 0, -ESRCH);
+    step("thread_read: it has ended", SYS_LIMEN_thread_read, thread, address_of(buffer),
+         0, 0, -ESRCH);
+    step("thread_write: it has ended", SYS_LIMEN_thread_write, thread, address_of(buffer),
+         0, 0, -ESRCH);
     step("handle_close: an ended thread", SYS_LIMEN_handle_close, thread, 0, 0, 0, 0);
     step("handle_close: a faulted process", SYS_LIMEN_handle_close, child, 0, 0, 0, 0);
 }
@@ -183,6 +190,9 @@ static void step_threads(void)
          0, -EBADF);
     step("syscall_bind: no resource", SYS_LIMEN_syscall_bind, 0, SYSCALL_BOUND_FIRST, 0,
          0, -EBADF);
+    step("thread_read: its own", SYS_LIMEN_thread_read, 0, address_of(buffer), 0, 0, 0);
+    step("thread_write: its own", SYS_LIMEN_thread_write, 0, address_of(buffer), 0, 0,
+         -EBUSY);
     step("thread_base: a third segment", SYS_LIMEN_thread_base, 2, base, 0, 0, -EINVAL);
 }
 

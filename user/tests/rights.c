@@ -85,6 +85,12 @@ static void make_rows(void)
                             TAKES_SELF));
     add_row((struct row)ROW(thread_create, 0, PROCESS, RIGHT_WRITE, {0, ADDRESS(&start)},
                             TAKES_SELF | MAKES_HANDLE));
+    add_row((struct row)ROW(thread_suspend, 0, THREAD, RIGHT_CONTROL, {0}, TAKES_SELF));
+    add_row((struct row)ROW(thread_resume, 0, THREAD, RIGHT_CONTROL, {0}, TAKES_SELF));
+    add_row((struct row)ROW(thread_read, 0, THREAD, RIGHT_READ, {0, ADDRESS(buffer)},
+                            TAKES_SELF));
+    add_row((struct row)ROW(thread_write, 0, THREAD, RIGHT_WRITE, {0, ADDRESS(buffer)},
+                            TAKES_SELF));
     add_row((struct row)ROW(memory_map, 0, PROCESS, RIGHT_WRITE, {0, ADDRESS(&map)},
                             TAKES_SELF));
     add_row((struct row)ROW(memory_unmap, 0, PROCESS, RIGHT_WRITE, {0, data, PAGE_SIZE},
