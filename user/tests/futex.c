@@ -111,8 +111,9 @@ static void wait_in_crowd(uint32_t unused)
     (void)limen_thread_exit(NULL, 0, 0);
 }
 
-/* More than are woken or moved at one go, so that other threads come in between. */
-static bool crowd(void)
+/* More than are woken or moved at one go, by a thread of this priority: if it is lower
+ * than theirs, they come in between. */
+static bool wake_crowd(uint32_t priority)
 {
     static uint8_t crowd_stacks[CROWD][CROWD_STACK] __attribute__((aligned(16)));
     bool right = true;
@@ -128,7 +129,8 @@ static bool crowd(void)
         right = step_ok(result >= 0, "requeue", result) && limen_thread_yield() == 0;
         moved += result;
     }
-    right = right && moved == CROWD &&
+    right = right && limen_thread_priority(HANDLE_SELF, priority) == 0 &&
+            moved == CROWD &&
             limen_futex_requeue(&words[1], 100, 250, &words[0]) == 350 &&
             wait_for(&answered, 100) &&
             limen_futex_wake(&words[1], 0xffffffff) == CROWD - 350 &&
@@ -136,7 +138,18 @@ static bool crowd(void)
             limen_futex_wake(&words[0], 0xffffffff) == 250;
     (void)limen_futex_wake(&words[0], CROWD);
     (void)limen_futex_wake(&words[1], CROWD);
-    return right && wait_for(&answered, CROWD) && alone();
+    return limen_thread_priority(HANDLE_SELF, PRIORITY_DEFAULT) == 0 && right &&
+           wait_for(&answered, CROWD) && alone();
+}
+
+static bool crowd(void)
+{
+    return wake_crowd(PRIORITY_DEFAULT);
+}
+
+static bool crowd_above(void)
+{
+    return wake_crowd(PRIORITY_DEFAULT - 1);
 }
 
 static bool requeue_to_itself(void)
@@ -240,6 +253,7 @@ static const struct test_case cases[] = {
     {"wake in the order of waiting", wake_order},
     {"requeue wakes some and moves some", requeue},
     {"wake and requeue hundreds", crowd},
+    {"wake and requeue hundreds of a higher priority", crowd_above},
     {"requeue to the same word", requeue_to_itself},
     {"requeue that wakes none", requeue_nothing},
     {"a deadline ends a wait", time_out},
