@@ -12,7 +12,7 @@ from .machine import CROWDED, FOLDER, KERNEL, BenchError, run_program
 PROGRAM = "user/bench/stretch"
 PLUGIN = "bench/stretch.so"
 LOADS = ("timers", "futexes", "waiters", "kill", "family", "tables", "memory", "copies",
-         "callers", "badges", "messages")
+         "callers", "chain", "badges", "messages")
 SHOWN = 4                   # functions named for a stretch
 
 

@@ -41,4 +41,20 @@ crowd_repeat_begin:
         movl    $SYS_thread_exit, %eax
         int     $VECTOR_SYSTEM_CALL
 
+/* Two calls, one after the other: esp keeps the pointer. */
+        .globl  crowd_twice_begin
+crowd_twice_begin:
+        movl    %eax, %esp
+        .set    at, 0
+        .rept   2
+        movl    at + 4(%esp), %ebx
+        movl    at + 8(%esp), %esi
+        movl    at + 12(%esp), %edi
+        movl    at + 16(%esp), %ebp
+        movl    at(%esp), %eax
+        int     $VECTOR_SYSTEM_CALL
+        .set    at, at + 20
+        .endr
+        jmp     2b
+
         .section .note.GNU-stack, "", @progbits

@@ -16,13 +16,17 @@ long check(const char *what, long result)
     return result;
 }
 
-static void start(handle_t process, uint32_t eip, uint32_t orders)
+static handle_t make(handle_t process, uint32_t eip, uint32_t orders)
 {
     struct thread_start how = {.eip = eip, .eax = orders};
-    handle_t thread = {
-        (uint32_t)check("thread_create", limen_thread_create(process, &how))};
 
-    check("handle_close", limen_handle_close(thread));
+    return (handle_t){
+        (uint32_t)check("thread_create", limen_thread_create(process, &how))};
+}
+
+static void start(handle_t process, uint32_t eip, uint32_t orders)
+{
+    check("handle_close", limen_handle_close(make(process, eip, orders)));
 }
 
 void crowd_add(const struct orders *orders)
@@ -33,6 +37,11 @@ void crowd_add(const struct orders *orders)
 void crowd_add_repeating(const struct repeated_orders *orders)
 {
     start(HANDLE_SELF, (uint32_t)crowd_repeat_begin, (uint32_t)orders);
+}
+
+handle_t crowd_add_twice(const struct orders orders[2])
+{
+    return make(HANDLE_SELF, (uint32_t)crowd_twice_begin, (uint32_t)orders);
 }
 
 void crowd_add_to(handle_t process)

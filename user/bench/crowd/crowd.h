@@ -30,9 +30,14 @@ struct repeated_orders {
 };
 extern const char crowd_repeat_begin[];
 
+extern const char crowd_twice_begin[];
+
 /* Makes a thread that does so, and forgets its handle. */
 void crowd_add(const struct orders *orders);
 void crowd_add_repeating(const struct repeated_orders *orders);
+
+/* Makes a thread that makes two calls; its handle. */
+handle_t crowd_add_twice(const struct orders orders[2]);
 
 /* A thread of a process that crowd_settle has prepared. */
 void crowd_add_to(handle_t process);

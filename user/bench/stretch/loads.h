@@ -28,6 +28,8 @@ void load_regions(void);
 void load_copies(void);
 /* The end of a port at which 10,000 threads wait to be received from. */
 void load_callers(void);
+/* A chain of 2,000 calls, at whose begin a priority is raised, and whose end ends. */
+void load_chain(void);
 /* The end of a port with 10,000 closed badges that nobody received. */
 void load_badges(void);
 /* A message of 1 MiB with handles. */

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #define BADGES 10000u
+#define LINKS 2000u
+#define RAISED 1
 #define MESSAGE_BYTES 0x100000u
 
 static handle_t make_port(void)
@@ -29,6 +31,38 @@ void load_callers(void)
     check("handle_close", limen_handle_close(port));
     crowd_wait(1);
     check("handle_close", limen_handle_close(endpoint));
+}
+
+/* Each thread receives at its port, and then calls the next one's. At the last port
+ * nobody receives. */
+void load_chain(void)
+{
+    static struct orders orders[LINKS][2];
+    static handle_t ports[LINKS + 1], threads[LINKS];
+    handle_t next = {0};
+    struct thread_info info;
+
+    for (uint32_t i = LINKS + 1; i-- > 0;) {
+        ports[i] = make_port();
+        if (i < LINKS) {
+            orders[i][0] = (struct orders){SYS_LIMEN_receive, {ports[i].value, 0}};
+            orders[i][1] = (struct orders){SYS_LIMEN_call, {next.value}};
+            threads[i] = crowd_add_twice(orders[i]);
+        }
+        next = mint(ports[i], i);
+    }
+    crowd_let_wait();
+    const struct orders first = {SYS_LIMEN_call, {next.value}};
+    crowd_add(&first);
+    for (uint32_t i = 0; i < LINKS; i++)
+        check("thread_yield", limen_thread_yield());
+    check("thread_priority",
+          limen_thread_priority(threads[0], PRIORITY_DEFAULT + RAISED));
+    check("thread_info", limen_thread_info(threads[LINKS - 1], &info));
+    check("inheritance", info.priority == PRIORITY_DEFAULT + RAISED ? 0 : -1);
+    check("thread_priority", limen_thread_priority(threads[0], PRIORITY_DEFAULT));
+    check("handle_close", limen_handle_close(ports[LINKS]));
+    crowd_wait(1);
 }
 
 void load_badges(void)
