@@ -13,7 +13,7 @@ static struct thread *self(void)
     return cpu()->current;
 }
 
-static long find_port(handle_t handle, uint32_t rights, struct port **port)
+static inline long find_port(handle_t handle, uint32_t rights, struct port **port)
 {
     struct handle_table *handles = &self()->process->handles;
     struct object *object = handle_find(handles, handle, OBJECT_PORT, rights);
@@ -22,7 +22,7 @@ static long find_port(handle_t handle, uint32_t rights, struct port **port)
     return likely(object) ? 0 : handle_error(handles, handle, OBJECT_PORT);
 }
 
-static long find_endpoint(handle_t handle, struct endpoint **endpoint)
+static inline long find_endpoint(handle_t handle, struct endpoint **endpoint)
 {
     struct handle_table *handles = &self()->process->handles;
     struct object *object = handle_find(handles, handle, OBJECT_ENDPOINT, RIGHT_SEND);

@@ -29,13 +29,6 @@ static uint32_t smaller(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-bool message_fits(const struct thread *sender, const struct thread *receiver)
-{
-    uint32_t count = sender->long_message ? sender->message.handle_count : 0;
-
-    return count <= (receiver->long_message ? receiver->message.handle_room : 0);
-}
-
 /* The caller that a call names: the one behind a reply handle, or the one received last
  * for value 0. 0 or an error. */
 static long find_client(handle_t handle, uint32_t rights, struct thread **client)

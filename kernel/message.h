@@ -3,12 +3,16 @@
 #ifndef KERNEL_MESSAGE_H
 #define KERNEL_MESSAGE_H
 
-#include <stdbool.h>
-
-struct thread;
+#include "thread.h"
 
 /* Whether the receiver takes as many handles as the sender's message has. */
-bool message_fits(const struct thread *sender, const struct thread *receiver);
+static inline bool message_fits(const struct thread *sender,
+                                const struct thread *receiver)
+{
+    return !sender->long_message ||
+           sender->message.handle_count <=
+               (receiver->long_message ? receiver->message.handle_room : 0);
+}
 
 /* Copies into the running thread what belongs to the message that it has received, and
  * tells it: the message's kind, -EFAULT, or -EAGAIN: its sender is gone or could not be

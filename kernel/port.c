@@ -174,7 +174,7 @@ static void unlink_client(struct thread *client)
 
 static void link_client(struct thread *client, struct thread *server)
 {
-    assert(!server->client && !client->server && !client->reply);
+    assert(!server->client);
     client->state = THREAD_AWAITING;
     client->server = server;
     server->client = client;
@@ -231,8 +231,8 @@ static inline void copy_words(uint32_t *to, const uint32_t *from)
 }
 
 /* Puts a message where the receiver looks for it; the kind that it is told. */
-static long put_message(struct thread *receiver, enum message_kind kind, uint32_t badge,
-                        const uint32_t words[3])
+static inline long put_message(struct thread *receiver, enum message_kind kind,
+                               uint32_t badge, const uint32_t words[3])
 {
     copy_words(port_words(receiver), words);
     if (receiver->long_message) {
@@ -248,8 +248,8 @@ static long put_message(struct thread *receiver, enum message_kind kind, uint32_
 
 /* Gives a message to a receiver that waited, which has yet to be scheduled. Its long
  * message is finished when it runs. */
-static void deliver(struct thread *receiver, enum message_kind kind, uint32_t badge,
-                    const uint32_t words[3])
+static inline void deliver(struct thread *receiver, enum message_kind kind,
+                           uint32_t badge, const uint32_t words[3])
 {
     long result = put_message(receiver, kind, badge, words);
 
@@ -400,8 +400,11 @@ long port_receive(struct port *port, uint64_t deadline, struct thread *answered)
     for (;;) {
         long result = -EAGAIN;
         /* An interrupt may be a message: none is let in between a look and the wait. */
-        priority_settle(self);
-        if (answered && port->pending) {
+        if (self->priority != self->base_priority)
+            priority_settle(self);
+        if (port->pending == 0)
+            break;
+        if (answered) {
             schedule_ready_next(answered);
             answered = NULL;
         }
@@ -409,16 +412,14 @@ long port_receive(struct port *port, uint64_t deadline, struct thread *answered)
             result = take_event(port);
         else if ((caller = first_caller(port)))
             result = take_call(caller);
-        else if (deadline_passed(deadline))
-            return -ETIMEDOUT;
-        else
-            break;
         if (result >= 0 && self->long_message)
             result = message_finish_receive();
         if (result != -EAGAIN)
             return result;
         arch_take_interrupts(); /* any number of calls may have to be refused */
     }
+    if (deadline_passed(deadline))
+        return -ETIMEDOUT;
     join_receivers(port, deadline);
     if (answered)
         schedule_handoff(answered);
