@@ -71,6 +71,8 @@ void arch_thread_stop(struct thread *thread);
 void arch_thread_destroy(struct thread *thread);
 /* Makes `next` the thread whose frame the entry stubs fill and the exits restore. */
 FAST_CALL void arch_switch(struct thread *previous, struct thread *next);
+/* The same, with the processor's time going on to count for the one before. */
+FAST_CALL void arch_handoff(struct thread *previous, struct thread *next);
 /* Leaves the kernel to the running thread at once; nothing may be left to do. */
 FAST_CALL _Noreturn void arch_leave(struct SystemCallFrame *frame);
 /* Leaves the kernel after doing all that is in cpu()->work. */

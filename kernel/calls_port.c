@@ -114,7 +114,7 @@ long sys_reply_receive(handle_t handle, uint32_t w0, uint32_t w1, uint32_t w2)
         return error;
     struct thread *client = self()->client;
     struct thread *answered =
-        client ? port_answer_only(client, (const uint32_t[]){w0, w1, w2}) : NULL;
+        client ? port_answer_only(client, port_words(self())) : NULL;
     return port_receive(port, DEADLINE_NONE, answered);
 }
 

@@ -302,7 +302,7 @@ static void join_callers(struct endpoint *endpoint, enum message_kind kind)
     settle_server(port);
 }
 
-long port_send(struct endpoint *endpoint, enum message_kind kind)
+FAST_CALL long port_send(struct endpoint *endpoint, enum message_kind kind)
 {
     struct thread *self = cpu()->current;
     struct port *port = endpoint->port;
@@ -323,7 +323,6 @@ long port_send(struct endpoint *endpoint, enum message_kind kind)
         schedule_ready_next(receiver);
         return 0;
     }
-    thread_block();
     link_client(self, receiver);
     if (self->priority > receiver->priority)
         priority_settle(receiver);
@@ -426,7 +425,7 @@ long port_receive(struct port *port, uint64_t deadline, struct thread *answered)
     return 0;
 }
 
-struct thread *port_answer_only(struct thread *client, const uint32_t words[3])
+FAST_CALL struct thread *port_answer_only(struct thread *client, const uint32_t words[3])
 {
     unlink_client(client);
     if (unlikely(client->faulted)) {

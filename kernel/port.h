@@ -76,7 +76,7 @@ void endpoint_free(struct endpoint *endpoint);
 
 /* Sends the running thread's message; its words stand in place (thread_words). 0, or a
  * negative error; for MESSAGE_CALL the answer comes later. */
-[[nodiscard]] long port_send(struct endpoint *endpoint, enum message_kind kind);
+[[nodiscard]] FAST_CALL long port_send(struct endpoint *endpoint, enum message_kind kind);
 
 /* Receives into the running thread: the kind of message, or a negative error. Waits until
  * the deadline if there is none. `answered`, from port_answer_only or NULL, goes on: at
@@ -102,8 +102,8 @@ void port_fail(struct thread *client, long error);
 
 /* Answers a client, which has yet to be scheduled, and is returned; NULL: there is
  * nothing to be done for it. */
-[[nodiscard]] struct thread *port_answer_only(struct thread *client,
-                                              const uint32_t words[3]);
+[[nodiscard]] FAST_CALL struct thread *port_answer_only(struct thread *client,
+                                                        const uint32_t words[3]);
 
 /* The running thread's client is answered by the reply object from now on. */
 void port_defer(struct reply *reply);

@@ -116,19 +116,20 @@ void schedule_yield(void)
     arch_leave(&next->frame);
 }
 
-void schedule_handoff(struct thread *thread)
+FAST_CALL void schedule_handoff(struct thread *thread)
 {
     struct cpu *c = cpu();
 
     if (c->ready.top > thread->priority || (c->ready.top >= 0 && !c->slice_armed) ||
         c->work & ~(WORK_SCHEDULE | WORK_READY) || thread->suspended) {
         schedule_ready_next(thread);
+        c->work |= WORK_SCHEDULE;
         return;
     }
     struct thread *previous = c->current;
     c->work = 0;
     c->current = thread;
-    arch_switch(previous, thread);
+    arch_handoff(previous, thread);
     if (unlikely(thread->restart))
         arch_leave_after_work();
     arch_leave(&thread->frame);

@@ -25,10 +25,10 @@ void schedule_unready(struct thread *thread);
  * The running thread's call answers 0. */
 void schedule_yield(void);
 
-/* The running thread has to wait, and `thread`, which is ready and in no queue, goes on
+/* The running thread waits, and `thread`, which is ready and in no queue, goes on
  * in its place with what is left of its time: leaves the kernel at once, if nothing
  * speaks against it, else returns with the thread the next to run. */
-void schedule_handoff(struct thread *thread);
+FAST_CALL void schedule_handoff(struct thread *thread);
 
 /* Does everything in cpu()->work, so that cpu()->current is the thread to go on with. */
 void schedule_leave(void);

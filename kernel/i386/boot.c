@@ -21,6 +21,17 @@ void arch_early_init(void)
     log_info("Limen, ABI version %u", LIMEN_ABI_VERSION);
 }
 
+/* The gates look for other numbers, which are no calls; the fast paths refuse. Done while
+ * the kernel's text can be written. */
+static void close_fast_paths(void)
+{
+    extern uint8_t *const fast_numbers_start[], *const fast_numbers_end[];
+
+    for (uint8_t *const *number = fast_numbers_start; number < fast_numbers_end; number++)
+        **number = 0xff;
+    cpu()->attention |= ATTENTION_OFF;
+}
+
 void arch_command_init(const char *command)
 {
     static const char *const gates[] = {"auto", "int80", "sysenter", "syscall", NULL};
@@ -36,7 +47,7 @@ void arch_command_init(const char *command)
     if (path < 0)
         boot_refuse("the command line's fastpath= is none of on, off");
     if (path == 1)
-        cpu()->attention |= ATTENTION_OFF;
+        close_fast_paths();
     gate_choice = command_choice(command, "gate", gates, GATE_CHOICE_AUTO);
     if (gate_choice < 0)
         boot_refuse("the command line's gate= is none of auto, int80, sysenter, syscall");

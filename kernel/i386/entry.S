@@ -55,6 +55,16 @@ entry_start:
         .previous
 .endm
 
+/* A call that has a fast path; where its number stands, in one byte, is noted: with
+ * fastpath=off there is none. */
+.macro  FAST    number, path
+        cmpl    $\number, %eax
+        .pushsection .fast_numbers, "a"
+        .long   7f - 1
+        .popsection
+7:      je      \path
+.endm
+
 /* The rest of a call's entry, from the vector on; leaves with the call's result in eax.
  * */
 .macro  CROSS   kind, crossed
@@ -69,10 +79,8 @@ entry_start:
         CHECK_SEGMENTS (FRAME_SIZE-FRAME_EBX)
         addl    $1, crossings + \crossed
         adcl    $0, crossings + \crossed + 4
-        cmpl    $NUMBER_CALL, %eax
-        je      fast_call
-        cmpl    $NUMBER_REPLY_RECEIVE, %eax
-        je      fast_reply_receive
+        FAST    NUMBER_CALL, fast_call
+        FAST    NUMBER_REPLY_RECEIVE, fast_reply_receive
         leal    -FRAME_EBX(%esp), %edx
         movl    $kernel_stack_end, %esp
         call    system_call                     /* (eax number, edx frame) */

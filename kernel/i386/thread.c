@@ -90,9 +90,9 @@ FAST_CALL void thread_switch_lazily(struct thread *next)
 }
 
 /*
- * Processor time. It counts for the thread that the last ordinary switch led to: what
- * servers do in direct calls counts for the caller. The account of that thread has the
- * time at which it began taken off in advance.
+ * Processor time. It counts for the thread that the last arch_switch led to: what a
+ * server does in a call that is handed over to it counts for the caller. The account of
+ * that thread has the time at which it began taken off in advance.
  */
 static uint64_t nobodys_ticks;
 static uint64_t *account = &nobodys_ticks; /* [c] for which time counts */
@@ -133,15 +133,25 @@ void arch_thread_stop(struct thread *thread)
         charge(&nobodys_ticks);
 }
 
-FAST_CALL void arch_switch(struct thread *previous, struct thread *next)
+static inline void switch_to(struct thread *previous, struct thread *next)
 {
-    charge(&next->arch.ticks);
     main_task.tss.esp0 = (uint32_t)(&next->frame + 1);
     switch_segments(&previous->arch, &next->arch);
     if (cpu()->attention & ATTENTION_LAZY)
         thread_switch_lazily(next);
     if (previous->arch.directory != next->arch.directory)
         write_cr3(next->arch.directory);
+}
+
+FAST_CALL void arch_switch(struct thread *previous, struct thread *next)
+{
+    charge(&next->arch.ticks);
+    switch_to(previous, next);
+}
+
+FAST_CALL void arch_handoff(struct thread *previous, struct thread *next)
+{
+    switch_to(previous, next);
 }
 
 void arch_thread_base(struct thread *thread, uint32_t which, uint32_t base)
