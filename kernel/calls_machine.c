@@ -52,6 +52,15 @@ static long make_bitmap(struct process *process)
     return 0;
 }
 
+static void clear_bits(uint8_t *bits, uint32_t first, uint32_t count)
+{
+    for (; count > 0 && first % 8; first++, count--)
+        bits[first / 8] &= (uint8_t) ~(1u << first % 8);
+    memset(bits + first / 8, 0, count / 8);
+    for (first += count / 8 * 8, count %= 8; count > 0; first++, count--)
+        bits[first / 8] &= (uint8_t) ~(1u << first % 8);
+}
+
 long sys_ports_request(handle_t resource, uint32_t first, uint32_t count)
 {
     struct process *process = cpu()->current->process;
@@ -63,9 +72,12 @@ long sys_ports_request(handle_t resource, uint32_t first, uint32_t count)
     if (error)
         return error;
     /* nothing below fails */
-    for (uint32_t port = first; port < first + count; port++) {
-        uint8_t *page = process->io_bitmap[port / PORTS_PER_PAGE];
-        page[port % PORTS_PER_PAGE / 8] &= (uint8_t) ~(1u << port % 8);
+    for (uint32_t port = first, end = first + count; port < end;) {
+        uint32_t page = port / PORTS_PER_PAGE;
+        uint32_t page_end = (page + 1) * PORTS_PER_PAGE;
+        uint32_t part = (end < page_end ? end : page_end) - port;
+        clear_bits(process->io_bitmap[page], port % PORTS_PER_PAGE, part);
+        port += part;
     }
     arch_ports_changed(process);
     return 0;

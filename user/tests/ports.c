@@ -46,6 +46,11 @@ SNIPPET(all_cli, "request 0, 0x10000\n cli\n fail")
 SNIPPET(last, "request 0xffff, 1\n testl %eax, %eax\n jnz 1f\n movl $0xffff, %edx\n"
               "inb %dx, %al\n pass\n 1: fail")
 SNIPPET(before_last, "request 0xffff, 1\n movl $0xfffe, %edx\n inb %dx, %al\n fail")
+/* From within a byte of the first half's bits to within one of the second half's. */
+SNIPPET(long_range, "request 0x7f05, 0x203\n movl $0x7f05, %edx\n movl $0x203, %ecx\n"
+                    "1: inb %dx, %al\n incl %edx\n loop 1b\n pass")
+SNIPPET(long_below, "request 0x7f05, 0x203\n movl $0x7f04, %edx\n inb %dx, %al\n fail")
+SNIPPET(long_above, "request 0x7f05, 0x203\n movl $0x8108, %edx\n inb %dx, %al\n fail")
 SNIPPET(twice, "request_four\n movl DATA + 64, %eax\n request 0x8a, 1\n inb $0x84, %al\n"
                "inb $0x8a, %al\n inb $0x89, %al\n fail")
 SNIPPET(closed_handle,
@@ -87,6 +92,9 @@ static const struct port_row {
     PORT_ROW(all_cli, "all ports do not allow CLI", FAULT(13), true),
     PORT_ROW(last, "the last port alone", EXIT_0, true),
     PORT_ROW(before_last, "the port before the last", FAULT(13), true),
+    PORT_ROW(long_range, "a range in both halves", EXIT_0, true),
+    PORT_ROW(long_below, "the port below it", FAULT(13), true),
+    PORT_ROW(long_above, "the port above it", FAULT(13), true),
     PORT_ROW(twice, "two ranges", FAULT(13), true),
     PORT_ROW(closed_handle, "ports stay when the resource's handle is closed", EXIT_0,
              true),
