@@ -23,35 +23,34 @@ void schedule_init(void)
     priority_queue_init(&cpu()->ready);
 }
 
-static void note_ready(const struct thread *thread)
+/* Whether the thread is to stand in the ready queue: not one that is suspended, nor one
+ * that has blocked and is woken before another was chosen; `choose` sees its state. */
+static inline bool joins_ready(struct thread *thread)
 {
     struct cpu *c = cpu();
 
-    c->work |= thread->priority > c->current->priority ? WORK_SCHEDULE : WORK_READY;
-}
-
-/* A suspended thread is not to be among the ready ones. */
-static inline bool keep_out(struct thread *thread)
-{
-    if (unlikely(thread->suspended))
+    if (unlikely(thread->suspended)) {
         thread->state = THREAD_SUSPENDED;
-    return thread->suspended;
+        return false;
+    }
+    if (unlikely(thread == c->current)) {
+        c->work |= WORK_SCHEDULE;
+        return false;
+    }
+    c->work |= thread->priority > c->current->priority ? WORK_SCHEDULE : WORK_READY;
+    return true;
 }
 
 void schedule_ready(struct thread *thread)
 {
-    if (keep_out(thread))
-        return;
-    priority_queue_append(&cpu()->ready, &thread->queue, thread->priority);
-    note_ready(thread);
+    if (joins_ready(thread))
+        priority_queue_append(&cpu()->ready, &thread->queue, thread->priority);
 }
 
 void schedule_ready_next(struct thread *thread)
 {
-    if (keep_out(thread))
-        return;
-    priority_queue_prepend(&cpu()->ready, &thread->queue, thread->priority);
-    note_ready(thread);
+    if (joins_ready(thread))
+        priority_queue_prepend(&cpu()->ready, &thread->queue, thread->priority);
 }
 
 void schedule_unready(struct thread *thread)
@@ -153,10 +152,10 @@ static inline void choose(bool turn_over)
     struct cpu *c = cpu();
     struct thread *current = c->current;
 
+    while (unlikely(c->ready.top < 0 && current->state != THREAD_READY))
+        arch_idle();
     if (current->state == THREAD_READY)
         put_back(current, turn_over);
-    while (unlikely(c->ready.top < 0))
-        arch_idle();
     struct list *first = c->ready.first[c->ready.top];
     struct thread *next = container_of(first, struct thread, queue);
     priority_queue_remove(&c->ready, first, next->priority);

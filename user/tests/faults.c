@@ -96,6 +96,43 @@ static bool pager_refuses(void)
     return right;
 }
 
+static volatile uint32_t stop;
+
+static void yield_on(uint32_t unused)
+{
+    (void)unused;
+    while (!stop)
+        (void)limen_thread_yield();
+    for (;;)
+        (void)limen_thread_exit((uint32_t *)&flag, 0, 0);
+}
+
+/* The answer ends the process, and its end is what the server, which has blocked already,
+ * then hears of: it has the last handle to the badge. Another thread is ready. */
+static bool refusal_closes_badge(void)
+{
+    struct child child;
+    struct process_end end = {0};
+    struct limen_words got;
+    stop = 0;
+    flag = 1;
+    open_port(58);
+    long other = bare_thread(yield_on, 0, stacks[0] + sizeof(stacks[0]));
+    bool right = start_faulting(&child) && limen_handle_close(endpoint) == 0;
+    right = right && limen_receive_words(port, &got, NULL) == MESSAGE_FAULT;
+    got = (struct limen_words){.words = {1}};
+    long kind = limen_reply_receive_words(port, &got);
+    right = right && step_ok(kind == MESSAGE_CLOSED && got.badge == 58, "kind", kind);
+    stop = 1;
+    right = wait_for(&flag, 0) && right;
+    (void)child_wait(child, &end);
+    right = right && end.reason == PROCESS_FAULTED;
+    child_close(&child);
+    (void)limen_handle_close(handle_of(other));
+    (void)limen_handle_close(port);
+    return right;
+}
+
 static bool pager_goes(bool received)
 {
     struct child child;
@@ -230,7 +267,8 @@ static bool higher_runs_first(void)
         handle_of(bare_thread(note_and_leave, 2, stacks[1] + sizeof(stacks[1])));
     right = right && limen_thread_priority(high, info.base_priority + 1) == 0;
     right = right && step_ok(order_count == 1 && order[0] == 2, "order", order[0]);
-    for (uint64_t end = clock_now() + PATIENCE; order_count < 2 && clock_now() < end;)
+    uint64_t patience = clock_now() + PATIENCE;
+    while (order_count < 2 && clock_now() < patience)
         sleep_for(MILLISECOND);
     right = right && step_ok(order_count == 2 && order[1] == 1, "count", order_count);
     (void)limen_handle_close(low);
@@ -311,6 +349,7 @@ static bool priority_has_a_limit(void)
 static const struct test_case cases[] = {
     {"a pager resolves faults, and the thread goes on", pager_resolves},
     {"a fault that is refused ends the process", pager_refuses},
+    {"the end that an answer brings may be the next message", refusal_closes_badge},
     {"a pager that goes before it has heard", pager_goes_before},
     {"a pager that goes without an answer", pager_goes_after},
     {"a faulting process can be killed", faulting_process_killed},
