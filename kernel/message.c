@@ -29,6 +29,13 @@ static uint32_t smaller(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
+void message_bring_words(struct thread *client)
+{
+    client->message.send_size = 0;
+    client->message.receive_size = 0;
+    client->message.handle_count = 0;
+}
+
 /* The caller that a call names: the one behind a reply handle, or the one received last
  * for value 0. 0 or an error. */
 static long find_client(handle_t handle, uint32_t rights, struct thread **client)

@@ -19,4 +19,7 @@ static inline bool message_fits(const struct thread *sender,
  * copied from, so there is no message. */
 [[nodiscard]] long message_finish_receive(void);
 
+/* The client's long message is answered with words alone: no bytes or handles come. */
+void message_bring_words(struct thread *client);
+
 #endif

@@ -434,6 +434,8 @@ FAST_CALL struct thread *port_answer_only(struct thread *client, const uint32_t 
     }
     copy_words(port_words(client), words);
     if (client->long_message) {
+        if (!cpu()->current->long_message)
+            message_bring_words(client);
         client->finishing = true;
         thread_redo(client);
     } else {

@@ -377,6 +377,56 @@ static bool bytes_both_ways(void)
     return right;
 }
 
+/* Has room for bytes and handles, sends some, and is answered with words alone. */
+static void twin_gets_words(uint32_t handle)
+{
+    struct message message = {
+        .send = big,
+        .send_size = 100,
+        .receive = big_answer,
+        .receive_size = 200,
+        .handle_room = 2,
+        .handle_count = 1,
+        .handles = {{handle}},
+        .rights = {RIGHTS_SAME},
+    };
+    long error = limen_message_call((handle_t){handle}, &message);
+    bool right = error == 0 && words_are(message.words, 7, 8, 9) &&
+                 message.send_size == 0 && message.receive_size == 0 &&
+                 message.handle_count == 0;
+    (void)limen_process_exit(right ? 0 : 1);
+}
+
+static bool words_alone(bool reply_receive)
+{
+    struct child child;
+    struct process_end end;
+    struct message message = {.handle_room = 1};
+    struct limen_words got = {.words = {7, 8, 9}};
+    bool right = open_port(18) && give_and_start(&child, twin_gets_words);
+    right = right && limen_message_receive(port, &message, NULL) == MESSAGE_CALL;
+    (void)limen_handle_close(message.handles[0]);
+    (void)limen_handle_close(endpoint);
+    if (reply_receive)
+        right = right && limen_reply_receive_words(port, &got) == MESSAGE_CLOSED;
+    else
+        right = right && limen_reply(0, 7, 8, 9) == 0;
+    right = right && child_wait(child, &end) == EXIT_0;
+    child_close(&child);
+    (void)limen_handle_close(port);
+    return right;
+}
+
+static bool reply_of_words_alone(void)
+{
+    return words_alone(false);
+}
+
+static bool reply_receive_of_words_alone(void)
+{
+    return words_alone(true);
+}
+
 /* A receiver with little room takes the rest in parts, and answers in parts. */
 static bool bytes_in_parts(void)
 {
@@ -532,6 +582,8 @@ static const struct test_case cases[] = {
     {"a deferred answer that never comes", deferred_and_dropped},
     {"a deferred answer to somebody dead", deferred_and_killed},
     {"64 KiB go both ways", bytes_both_ways},
+    {"an answer of words alone brings no bytes", reply_of_words_alone},
+    {"nor does one that receives", reply_receive_of_words_alone},
     {"bytes go in parts", bytes_in_parts},
     {"bytes that are not there", bytes_not_there},
     {"a handle goes by message, with fewer rights", handle_given},
