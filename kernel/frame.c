@@ -9,6 +9,7 @@
 #include <limen/layout.h>
 
 #include "assert.h"
+#include "poison.h"
 
 #define NONE 0x7fffffffu
 #define FREE 0x80000000u      /* in link: this frame is on a free list */
@@ -68,6 +69,7 @@ phys_t frame_take(enum frame_kind kind)
     records[index].refs = 1;
     records[index].link = 0;
     available--;
+    poison_check_frame(PHYS(index << PAGE_SHIFT));
     return PHYS(index << PAGE_SHIFT);
 }
 
@@ -95,8 +97,10 @@ void frame_drop(phys_t frame)
 
     if (!record)
         return;
-    if (--record->refs == 0)
+    if (--record->refs == 0) {
+        poison_frame(frame);
         put((uint32_t)(record - records));
+    }
 }
 
 struct frame *frame_record(phys_t frame)

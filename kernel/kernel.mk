@@ -6,6 +6,14 @@ KERNEL_CFLAGS := $(ARCH_CFLAGS) -std=gnu2x -ffreestanding -O2 -g -Wall -Wextra -
   -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-common -DLIMEN_KERNEL \
   -Iinclude -I$(B)/kernel -Ikernel $(KERNEL_EXTRA_CFLAGS)
 
+# SANITIZE=1: undefined behaviour is a panic, and so is a write to what is free. For a
+# build folder of its own: `make SANITIZE=1 B=build/sanitize`.
+ifeq ($(SANITIZE),1)
+  KERNEL_CFLAGS += -fsanitize=undefined -DLIMEN_POISON
+  KERNEL_SANITIZE := $(sort $(wildcard kernel/sanitize/*.c))
+  $(KERNEL_SANITIZE:%.c=$(B)/%.o): KERNEL_CFLAGS += -fno-sanitize=undefined
+endif
+
 # Words are all that the kernel's stack needs to be aligned to.
 ifeq ($(TOOLCHAIN),clang)
   KERNEL_CFLAGS += -mstack-alignment=4
@@ -16,6 +24,7 @@ endif
 KERNEL_C := $(sort $(wildcard kernel/*.c kernel/i386/*.c))
 KERNEL_S := $(sort $(wildcard kernel/i386/*.S))
 KERNEL_C := $(filter-out kernel/i386/offsets.c,$(KERNEL_C))
+KERNEL_C += $(KERNEL_SANITIZE)
 KERNEL_O := $(KERNEL_C:%.c=$(B)/%.o) $(KERNEL_S:%.S=$(B)/%.o)
 
 $(B)/kernel/limen.elf: $(KERNEL_O) linker.ld

@@ -15,6 +15,14 @@ struct list {
     struct list *previous;
 };
 
+/* In the build SANITIZE=1: whether the neighbours agree. */
+#ifdef LIMEN_POISON
+#define list_check(node) \
+    assert((node)->next->previous == (node) && (node)->previous->next == (node))
+#else
+#define list_check(node) (void)0
+#endif
+
 static inline void list_init(struct list *list)
 {
     list->next = list;
@@ -35,6 +43,7 @@ static inline bool list_in(const struct list *node)
 /* Puts the node at the end. It must be in no list. */
 static inline void list_append(struct list *list, struct list *node)
 {
+    list_check(list);
     node->previous = list->previous;
     node->next = list;
     list->previous->next = node;
@@ -43,6 +52,7 @@ static inline void list_append(struct list *list, struct list *node)
 
 static inline void list_remove(struct list *node)
 {
+    list_check(node);
     node->next->previous = node->previous;
     node->previous->next = node->next;
     list_init(node);

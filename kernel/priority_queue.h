@@ -59,6 +59,7 @@ static inline void priority_queue_remove(struct priority_queue *queue, struct li
 {
     struct list *next = node->next;
 
+    list_check(node);
     if (next != node) {
         list_remove(node);
         if (queue->first[level] == node)

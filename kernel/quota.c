@@ -10,6 +10,7 @@
 
 #include "arch.h"
 #include "memory.h"
+#include "poison.h"
 #include "port.h"
 #include "thread.h"
 
@@ -131,6 +132,7 @@ static struct slab *slab_create(struct quota *quota, enum slab_size size)
     char *object = (char *)slab + sizeof(*slab);
     char *end = (char *)slab + PAGE_SIZE;
     for (; object + object_size[size] <= end; object += object_size[size]) {
+        poison_fill(object, object_size[size]);
         *(void **)object = slab->free;
         slab->free = object;
     }
@@ -153,6 +155,7 @@ void *slab_take(struct quota *quota, enum slab_size size)
     slab->used++;
     if (!slab->free)
         list_remove(&slab->link);
+    poison_check((void **)object + 1, object_size[size] - sizeof(void *));
     memset(object, 0, object_size[size]);
     return object;
 }
@@ -164,6 +167,7 @@ void slab_give(struct quota *quota, void *object)
     assert(slab->used > 0);
     if (!slab->free)
         list_append(&quota->partial[slab->size], &slab->link);
+    poison_fill(object, object_size[slab->size]);
     *(void **)object = slab->free;
     slab->free = object;
     if (--slab->used == 0) {

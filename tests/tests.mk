@@ -83,6 +83,17 @@ $(B)/tests/boot/%.o: tests/boot/%.S
 
 -include $(BOOT_STUB_O:.o=.d)
 
+# The kernel that checks itself, and random calls on it: see user/fuzz.
+FUZZ_NEEDS := $(B)/sanitize/kernel/limen.elf $(B)/user/fuzz $(B)/user/init
+
+$(B)/sanitize/kernel/limen.elf: FORCE
+	+@$(MAKE) --no-print-directory SANITIZE=1 B=$(B)/sanitize $@
+
+.PHONY: fuzz
+fuzz: $(FUZZ_NEEDS)
+	@mkdir -p $(B)/tests
+	B='$(B)' tests/check-fuzz 10000000 new
+
 .PHONY: test test-needs test-command test-unit test-checks test-boot
 test: $$(TEST_NEEDS)
 	$(TEST_RUN) $(addprefix --suite ,$(TEST_SUITES))

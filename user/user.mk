@@ -42,6 +42,7 @@ endef
 $(foreach kind,programs servers tests,$(foreach name,$(call user_names,$(kind)),$(eval \
   $(call user_program,$(kind)/$(name)))))
 $(eval $(call user_program,init))
+$(eval $(call user_program,fuzz))
 $(USER_INIT): USER_LINK := -Wl,-e,init_start
 
 $(B)/user/objects/%.o: user/%.c $(SYSROOT)/include/limen.stamp

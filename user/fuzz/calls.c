@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Calls and their arguments. Both come from the table: an argument's kind from its type,
+ * what a number is about from its name. Nothing here has a list of calls but for those
+ * few that would end or silence the fuzzer itself.
+ */
+#include <errno.h>
+#include <limen/syscall.h>
+#include <string.h>
+
+#include "fuzz.h"
+
+#define ARRAY_COUNT(array) (sizeof(array) / sizeof(*(array)))
+
+enum kind {
+    KIND_NONE,
+    KIND_HANDLE,
+    KIND_NUMBER,
+    KIND_DEADLINE,
+    KIND_WORD, /* pointer to a word */
+    KIND_MAP,
+    KIND_START,
+    KIND_MESSAGE,
+    KIND_IN,  /* pointer to anything else that is read */
+    KIND_OUT, /* … or written */
+};
+
+/* What a number is about, as its name says: found out once. */
+enum about {
+    ABOUT_ANYTHING,
+    ABOUT_ADDRESS,
+    ABOUT_SIZE,
+    ABOUT_PAGES,
+    ABOUT_RIGHTS,
+    ABOUT_PROTECTION,
+    ABOUT_CHANNEL,
+    ABOUT_NOTHING,
+};
+
+static const struct {
+    const char *word;
+    enum about about;
+} words[] = {
+    {"address", ABOUT_ADDRESS},  {"base", ABOUT_ADDRESS},
+    {"size", ABOUT_SIZE},        {"pages", ABOUT_PAGES},
+    {"rights", ABOUT_RIGHTS},    {"channel", ABOUT_CHANNEL},
+    {"reserved", ABOUT_NOTHING}, {"protection", ABOUT_PROTECTION},
+};
+
+struct call {
+    const char *name;
+    uint8_t kinds[WORDS];
+    const char *arguments[WORDS];
+};
+
+#define LIST(...) __VA_ARGS__
+#define WORD(name) #name
+#define ARG(type, n) \
+    _Generic((type){0}, handle_t: KIND_HANDLE, uint32_t: KIND_NUMBER,             \
+             const uint64_t *: KIND_DEADLINE, uint32_t *: KIND_WORD,              \
+             struct memory_map *: KIND_MAP, const struct thread_start *: KIND_START, \
+             struct message *: KIND_MESSAGE, const struct message *: KIND_MESSAGE, \
+             const void *: KIND_IN, const char *: KIND_IN, default: KIND_OUT)
+#define SYSCALL(nr, callname, params, words, args) \
+    [nr] = {.name = #callname, .kinds = {LIST args}, .arguments = {LIST words}},
+static const struct call calls[NUMBERS] = {
+#include <limen/syscalls.def>
+};
+#undef SYSCALL
+#undef ARG
+#undef WORD
+
+/* Calls that end or lame whoever makes them, or whose traces drown all others, and are
+ * therefore made less often: once in so many times chosen. */
+static const struct {
+    const char *name;
+    uint8_t times;
+} seldom_calls[] = {
+    {"process_exit", 100}, {"thread_exit", 100},    {"process_kill", 100},
+    {"client_fault", 100}, {"thread_suspend", 100}, {"endpoint_mint", 10},
+    {"port_create", 10},   {"handle_close", 3},     {"call", 2},
+    {"send", 2},           {"message_call", 2},
+};
+
+static uint32_t numbers[NUMBERS]; /* of the calls that there are */
+static uint32_t number_count;
+static uint32_t answering[NUMBERS]; /* of those that answer a call */
+static uint32_t answering_count;
+static uint8_t seldom[NUMBERS]; /* made once in so many times chosen */
+static uint8_t abouts[NUMBERS][WORDS];
+static bool in_words[NUMBERS]; /* its answer has words in registers */
+static bool receives[NUMBERS]; /* its result is a kind of message */
+
+const char *call_name(uint32_t number)
+{
+    return number < NUMBERS && calls[number].name ? calls[number].name : "?";
+}
+
+/* --- Numbers --- */
+
+uint32_t random_next(uint32_t *random)
+{
+    uint32_t x = *random;
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    return *random = x;
+}
+
+uint32_t random_below(uint32_t *random, uint32_t limit)
+{
+    return (uint32_t)((uint64_t)random_next(random) * limit >> 32);
+}
+
+static bool one_in(uint32_t *random, uint32_t n)
+{
+    return random_below(random, n) == 0;
+}
+
+#define PICK(random, list) \
+    ((list)[random_below((random), sizeof(list) / sizeof(*(list)))])
+
+static uint32_t address_of(const void *pointer)
+{
+    return (uint32_t)pointer;
+}
+
+/* Any number but an address among the fuzzer's own data: what is written there would look
+ * like a kernel that changes registers. */
+static uint32_t harmless(uint32_t number)
+{
+    extern const char etext[], end[];
+    return number >= address_of(etext) && number < address_of(end) ? ARENA : number;
+}
+
+static uint32_t any_number(uint32_t *random)
+{
+    static const uint32_t edges[] = {
+        0,          1,          2,          3,          4,          7,
+        8,          15,         16,         31,         32,         63,
+        64,         255,        0xfff,      0x1000,     0x1001,     0xffff,
+        0x10000,    0x3ffff,    0x40000,    0x7fffffff, 0x80000000, 0xfffff000,
+        0xffffffff, 0xfffffffe, 0x80000001, 0xc0000000,
+    };
+    return one_in(random, 3) ? harmless(random_next(random) >> random_below(random, 32))
+                             : PICK(random, edges);
+}
+
+/* A place: where user pointers may not lead, where they just may, or nobody knows. */
+static uint32_t edge_address(uint32_t *random)
+{
+    const uint32_t edges[] = {
+        0,
+        4,
+        USER_START - 1,
+        USER_START,
+        USER_END - 1,
+        USER_END,
+        KERNEL_BASE - 4,
+        KERNEL_BASE - 1,
+        KERNEL_BASE,
+        KERNEL_BASE + 0x100000,
+        KERNEL_BASE + 0x101235,
+        0xe0000000,
+        0xffc00000,
+        THRESHOLD_ADDRESS,
+        0xfffff000,
+        0xfffffffc,
+        0xffffffff,
+        0x80000000,
+        SCRATCH - 1,
+        SCRATCH + SCRATCH_SIZE - 2,
+        ARENA + ARENA_SIZE - PAGE_SIZE - 2, /* before the hole */
+        ARENA + ARENA_SIZE - PAGE_SIZE,     /* the hole */
+        ARENA + ARENA_SIZE - 2 * PAGE_SIZE, /* read-only */
+        address_of(calls),
+        address_of(&worker_entry),
+    };
+    return one_in(random, 8) ? harmless(random_next(random)) : PICK(random, edges);
+}
+
+/* Memory of the fuzzer's that may hold anything. */
+static uint32_t good_address(uint32_t *random)
+{
+    if (one_in(random, 4))
+        return SCRATCH + random_below(random, SCRATCH_SIZE);
+    return ARENA + (random_below(random, ARENA_GOOD) & ~3u);
+}
+
+static uint32_t page_address(uint32_t *random)
+{
+    if (one_in(random, 16))
+        return edge_address(random);
+    if (one_in(random, 500))
+        return good_address(random); /* and what lies around it */
+    return SCRATCH + (random_below(random, SCRATCH_SIZE) & ~(PAGE_SIZE - 1u));
+}
+
+static uint32_t size_number(uint32_t *random)
+{
+    switch (random_below(random, 8)) {
+    case 0:
+        return any_number(random);
+    case 1:
+        return 0u - edge_address(random);
+    case 2:
+        return random_below(random, 0x12000);
+    case 3:
+    case 4:
+        return (1 + random_below(random, 8)) * PAGE_SIZE;
+    default:
+        return random_below(random, 256);
+    }
+}
+
+/* A number by what it is about. */
+static uint32_t number_for(uint32_t *random, enum about about)
+{
+    if (about == ABOUT_CHANNEL) /* one that nobody listens to */
+        return CONSOLE_ERROR + random_below(random, 4);
+    if (one_in(random, 12))
+        return any_number(random);
+    switch (about) {
+    case ABOUT_ADDRESS:
+        return page_address(random);
+    case ABOUT_SIZE:
+        return size_number(random);
+    case ABOUT_PAGES:
+        return random_below(random, 40);
+    case ABOUT_RIGHTS:
+        return one_in(random, 4) ? random_next(random) & RIGHTS_ALL : RIGHTS_SAME;
+    case ABOUT_PROTECTION:
+        return random_below(random, 8);
+    case ABOUT_NOTHING:
+        return 0;
+    default:
+        return random_below(random, one_in(random, 2) ? 3 : 70);
+    }
+}
+
+/* --- Handles --- */
+
+/* What all members have is chosen most, so that they meet there. */
+static uint32_t pool_place(uint32_t *random)
+{
+    return random_below(random, one_in(random, 3) ? POOL : GIFTS);
+}
+
+static uint32_t any_handle(uint32_t *random)
+{
+    uint32_t value = state.pool[pool_place(random)].value;
+    switch (random_below(random, 8)) {
+    case 0:
+        return random_next(random);
+    case 1:
+        return value ^ 1u << random_below(random, 32);
+    case 2:
+    case 3:
+        return HANDLE_SELF.value;
+    default:
+        return value;
+    }
+}
+
+#define SELF (NUMBERS - 1) /* as if a call had made HANDLE_SELF */
+
+static bool takes(uint32_t number, uint32_t word, uint32_t maker)
+{
+    return state.takes[number][word][maker % NUMBERS / 32] & 1u << maker % 32;
+}
+
+/* Mostly one that was made by a call whose handles this argument takes, as earlier
+ * answers told. */
+static uint32_t handle_for(uint32_t *random, uint32_t number, uint32_t word)
+{
+    if (takes(number, word, SELF) && one_in(random, 4))
+        return HANDLE_SELF.value;
+    for (uint32_t tries = random_below(random, 16); tries > 0; tries--) {
+        uint32_t at = pool_place(random);
+        if (takes(number, word, state.makers[at]))
+            return state.pool[at].value;
+    }
+    return any_handle(random);
+}
+
+static void learn_maker(uint32_t number, uint32_t word, uint32_t maker)
+{
+    state.takes[number][word][maker % NUMBERS / 32] |= 1u << maker % 32;
+}
+
+static void learn_handle(uint32_t number, uint32_t word, uint32_t value)
+{
+    if (value == HANDLE_SELF.value)
+        learn_maker(number, word, SELF);
+    for (uint32_t at = 0; value != 0 && at < POOL; at++)
+        if (state.pool[at].value == value)
+            learn_maker(number, word, state.makers[at]);
+}
+
+/* --- What pointers lead to --- */
+
+#define WORDS_SIZE 32u /* the arena begins with a few words to wait on */
+
+static uint32_t *fill_at(uint32_t *random, uint32_t size)
+{
+    uint32_t room = ARENA_GOOD - WORDS_SIZE - size;
+    return (uint32_t *)(ARENA + WORDS_SIZE + (random_below(random, room) & ~3u));
+}
+
+static uint32_t make_deadline(uint32_t *random)
+{
+    uint64_t now = 0;
+    uint64_t *at = (uint64_t *)fill_at(random, sizeof(*at));
+    if (one_in(random, 20))
+        return 0;
+    (void)limen_clock_get(CLOCK_ID_MONOTONIC, &now);
+    if (one_in(random, 30))
+        *at = (uint64_t)random_next(random) << random_below(random, 33);
+    else
+        *at = now + random_below(random, 200000) - 20000;
+    return address_of(at);
+}
+
+static uint32_t map_flags(uint32_t *random)
+{
+    uint32_t protection = random_next(random) & MEMORY_PROTECTION;
+    if (one_in(random, 8))
+        return random_next(random) & (one_in(random, 8) ? ~0u : 63u);
+    return one_in(random, 2)
+               ? protection
+               : protection | MEMORY_FIXED | (one_in(random, 2) ? MEMORY_REPLACE : 0);
+}
+
+static uint32_t make_map(uint32_t *random)
+{
+    struct memory_map *map = (struct memory_map *)fill_at(random, sizeof(*map));
+    *map = (struct memory_map){
+        .address = one_in(random, 3) ? 0 : page_address(random),
+        .size = one_in(random, 6) ? size_number(random)
+                                  : (1 + random_below(random, 12)) * PAGE_SIZE,
+        .flags = map_flags(random),
+        .memory = {one_in(random, 4) ? any_handle(random) : 0},
+        .offset = one_in(random, 2) ? 0 : page_address(random) - SCRATCH,
+    };
+    return address_of(map);
+}
+
+/* Another worker, or a thread that will not get far. */
+static uint32_t make_start(uint32_t *random)
+{
+    struct thread_start *start = (struct thread_start *)fill_at(random, sizeof(*start));
+    *start = (struct thread_start){
+        .eip = one_in(random, 16) ? edge_address(random) : address_of(&worker_entry),
+        .esp = edge_address(random),
+        .eax = random_next(random),
+        .flags = random_next(random) & 3,
+        .fs_base = one_in(random, 2) ? 0 : random_next(random),
+        .gs_base = one_in(random, 2) ? 0 : edge_address(random),
+    };
+    return address_of(start);
+}
+
+static uint32_t make_message(uint32_t *random)
+{
+    struct message *message = (struct message *)fill_at(random, sizeof(*message));
+    *message = (struct message){
+        .words = {random_next(random), 1, 2},
+        .send = (const void *)(one_in(random, 8) ? edge_address(random)
+                                                 : good_address(random)),
+        .send_size =
+            one_in(random, 8) ? size_number(random) : random_below(random, 2 * PAGE_SIZE),
+        .receive =
+            (void *)(one_in(random, 8) ? edge_address(random) : good_address(random)),
+        .receive_size =
+            one_in(random, 8) ? size_number(random) : random_below(random, 2 * PAGE_SIZE),
+        .handle_room = random_below(random, one_in(random, 8) ? 1000 : 5),
+        .handle_count = random_below(random, one_in(random, 8) ? 1000 : 5),
+    };
+    for (int i = 0; i < MESSAGE_HANDLES; i++) {
+        message->handles[i].value = any_handle(random);
+        message->rights[i] = number_for(random, ABOUT_RIGHTS);
+    }
+    return address_of(message);
+}
+
+/* Any structure, known or not: words of every sort. */
+static uint32_t make_anything(uint32_t *random)
+{
+    uint32_t *words = fill_at(random, 128);
+    if (one_in(random, 4))
+        return good_address(random);
+    for (uint32_t i = 0; i < 16; i++)
+        words[i] = one_in(random, 3)   ? any_handle(random)
+                   : one_in(random, 3) ? good_address(random)
+                                       : any_number(random);
+    return address_of(words);
+}
+
+static uint32_t argument(uint32_t *random, uint32_t number, uint32_t word)
+{
+    enum kind kind = calls[number].kinds[word];
+    if (kind > KIND_NUMBER && one_in(random, 10))
+        return edge_address(random);
+    switch (kind) {
+    case KIND_HANDLE:
+        return handle_for(random, number, word);
+    case KIND_NUMBER:
+        return number_for(random, abouts[number][word]);
+    case KIND_DEADLINE:
+        return make_deadline(random);
+    case KIND_WORD:
+        return ARENA + random_below(random, WORDS_SIZE / 4) * 4;
+    case KIND_MAP:
+        return make_map(random);
+    case KIND_START:
+        return make_start(random);
+    case KIND_MESSAGE:
+        return make_message(random);
+    case KIND_IN:
+    case KIND_OUT:
+        return make_anything(random);
+    default:
+        return random_next(random);
+    }
+}
+
+/* --- Calls --- */
+
+static enum about about_of(const char *name)
+{
+    for (uint32_t i = 0; name && i < ARRAY_COUNT(words); i++)
+        if (strstr(name, words[i].word))
+            return words[i].about;
+    return ABOUT_ANYTHING;
+}
+
+static uint8_t seldom_of(const char *name)
+{
+    for (uint32_t i = 0; i < ARRAY_COUNT(seldom_calls); i++)
+        if (strcmp(name, seldom_calls[i].name) == 0)
+            return seldom_calls[i].times;
+    return 1;
+}
+
+void calls_prepare(void)
+{
+    for (uint32_t number = 0; number < NUMBERS; number++) {
+        const struct call *call = &calls[number];
+        if (!call->name)
+            continue;
+        numbers[number_count++] = number;
+        seldom[number] = seldom_of(call->name);
+        receives[number] = strstr(call->name, "receive") != NULL;
+        in_words[number] = strcmp(call->name, "call") == 0 ||
+                           strcmp(call->name, "receive") == 0 ||
+                           strcmp(call->name, "reply_receive") == 0;
+        if (strstr(call->name, "reply"))
+            answering[answering_count++] = number;
+        for (uint32_t i = 0; i < WORDS; i++)
+            abouts[number][i] = about_of(call->arguments[i]);
+    }
+}
+
+/* `owes`: the thread has received a call that it is to answer. */
+static uint32_t choose(uint32_t *random, bool owes)
+{
+    if (one_in(random, 200))
+        return any_number(random);
+    if (owes && one_in(random, 4))
+        return answering[random_below(random, answering_count)];
+    for (;;) {
+        uint32_t number = numbers[random_below(random, number_count)];
+        if (one_in(random, seldom[number]))
+            return number;
+    }
+}
+
+void call_make(struct crossing *crossing, uint32_t *random)
+{
+    uint32_t number = choose(random, crossing->received);
+    uint32_t row = number < NUMBERS ? number : 0;
+    crossing->number = number;
+    for (uint32_t i = 0; i < WORDS; i++)
+        crossing->words[i] = argument(random, row, i);
+}
+
+/* --- Answers --- */
+
+static void put_handle(uint32_t value, uint32_t maker)
+{
+    uint32_t next = __atomic_fetch_add(&state.pool_next, 1, __ATOMIC_SEQ_CST);
+    uint32_t at = GIFTS + next % (POOL - GIFTS);
+    state.makers[at] = (uint8_t)maker;
+    state.pool[at].value = value;
+}
+
+void call_learn(struct crossing *crossing)
+{
+    if (receives[crossing->number % NUMBERS])
+        crossing->received = crossing->result == MESSAGE_CALL;
+
+    /* No count is as large: buffers are small, and sizes of results are bounded. */
+    if (crossing->result >= 1 << 18)
+        put_handle((uint32_t)crossing->result, crossing->number % NUMBERS);
+    if (crossing->number >= NUMBERS)
+        return;
+    for (uint32_t i = 0; i < WORDS; i++)
+        if (calls[crossing->number].kinds[i] == KIND_HANDLE && crossing->result != -EBADF)
+            learn_handle(crossing->number, i, crossing->words[i]);
+    if (crossing->result < 0)
+        return;
+    state.done[crossing->number]++;
+    for (int i = 0; i < WORDS; i++) {
+        const struct message *message = (const struct message *)crossing->words[i];
+        uint32_t at = crossing->words[i];
+        if (calls[crossing->number].kinds[i] != KIND_MESSAGE || at < ARENA ||
+            at > ARENA + ARENA_GOOD)
+            continue;
+        for (uint32_t h = 0; h < MESSAGE_HANDLES && h < message->handle_count; h++)
+            put_handle(message->handles[h].value, 0);
+    }
+}
+
+uint32_t call_judge(const struct crossing *crossing)
+{
+    static const int known[] = {
+#define ERROR(name, number, text) number,
+#include <limen/errors.def>
+#undef ERROR
+    };
+    bool right = crossing->result >= 0;
+    for (uint32_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+        right = right || crossing->result == -known[i];
+    if (!right)
+        return VERDICT_UNKNOWN_ERROR;
+    /* A number bound at run time is a call, too. */
+    bool words_come = crossing->number >= NUMBERS || in_words[crossing->number];
+    if (!words_come &&
+        memcmp(crossing->words, crossing->after, sizeof(crossing->words)) != 0)
+        return VERDICT_REGISTERS;
+    return VERDICT_DONE;
+}
