@@ -16,7 +16,7 @@ TEST_NEEDS += $(B)/kernel/limen.elf $(B)/archive.tar $(B)/limen.iso $(B)/run.sta
 CHECK_SUITES := host/runner=tests/check-runner host/486=tests/check-486 \
   host/layers=tests/check-layers host/form=tests/check-form
 BOOT_SUITES := boot/errors=tests/check-boot boot/start=tests/check-start \
-  boot/nmi=tests/check-nmi boot/pages=tests/check-pages
+  boot/nmi=tests/check-nmi boot/pages=tests/check-pages boot/traffic=tests/check-traffic
 TEST_RUN = B='$(B)' OBJDUMP='$(OBJDUMP)' tests/run --build $(B)
 
 # Each unit test: tests/unit/NAME.c, and the files that it is linked with beside

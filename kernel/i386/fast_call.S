@@ -141,6 +141,7 @@ inherit:
         je      ordinary_call
         testl   $~LAZY, boot_cpu + CPU_ATTENTION
         jne     ordinary_call
+lend_priority:
         movb    %bl, NEXT(THREAD_PRIORITY)
         jmp     call_attend
 

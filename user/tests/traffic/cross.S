@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * traffic_cross(crossing): one crossing by the threshold page's stub, with all that it
+ * may and may not change. Offsets are those of struct crossing.
+ */
+#include <limen/layout.h>
+
+        .globl  traffic_cross
+        .text
+/*
+ *      24(%esp)  crossing
+ *      20(%esp)  return address
+ *      (%esp)    crossing, EDI, ESI, EBX, EBP
+ */
+traffic_cross:
+        pushl   %ebp
+        pushl   %ebx
+        pushl   %esi
+        pushl   %edi
+        movl    20(%esp), %ecx
+        pushl   %ecx
+        movl    %esp, 20(%ecx)
+        movl    (%ecx), %eax
+        movl    4(%ecx), %ebx
+        movl    8(%ecx), %esi
+        movl    12(%ecx), %edi
+        movl    16(%ecx), %ebp
+        movl    $THRESHOLD_ENTRY, %edx
+        call    *%edx
+        movl    (%esp), %ecx
+        movl    %eax, (%ecx)
+        movl    %ebx, 4(%ecx)
+        movl    %esi, 8(%ecx)
+        movl    %edi, 12(%ecx)
+        movl    %ebp, 16(%ecx)
+        subl    %esp, 20(%ecx)
+        pushfl
+        popl    24(%ecx)
+        movw    %ds, 28(%ecx)
+        movw    %es, 30(%ecx)
+        movw    %fs, 32(%ecx)
+        movw    %gs, 34(%ecx)
+        addl    $4, %esp
+        popl    %edi
+        popl    %esi
+        popl    %ebx
+        popl    %ebp
+        ret
+
+        .section .note.GNU-stack, "", @progbits
