@@ -18,6 +18,7 @@
 static uint8_t stacks[6][STACK_SIZE] __attribute__((aligned(16)));
 static volatile uint32_t counter, word, left, gate_word;
 static volatile long result;
+static volatile uint32_t called;
 static handle_t port, endpoint;
 
 static void *stack_of(int i)
@@ -241,6 +242,42 @@ static bool client_of_a_server_suspended(void)
     return right;
 }
 
+/* Answers when `word` says so, in the way that is the fastest. */
+static void serve_when_told(uint32_t unused)
+{
+    struct limen_words words = {0};
+    (void)unused;
+    while (limen_reply_receive_words(port, &words) == MESSAGE_CALL) {
+        called = 2;
+        (void)limen_futex_wait((uint32_t *)&word, 0, NULL);
+        words.words[0] = 40;
+    }
+    called = 3;
+    for (;;)
+        (void)limen_thread_exit(NULL, 0, 0);
+}
+
+static bool client_suspended_before_the_answer(void)
+{
+    open_port();
+    word = 0;
+    called = 1;
+    handle_t server = handle_of(bare_thread(serve_when_told, 0, stack_of(1)));
+    handle_t client = begin(call_once, 0, 0);
+    bool right = wait_for(&called, 2);
+    sleep_for(WHILE); /* the server waits for its word, the client for its answer */
+    right = right && limen_thread_suspend(client) == 0;
+    word = 1;
+    right = right && limen_futex_wake((uint32_t *)&word, 1) == 1;
+    sleep_for(WHILE);
+    right = right && left == 1 && counter == 1 && limen_thread_resume(client) == 0;
+    right = end(client) && right && result == 45;
+    close_port();
+    right = wait_for(&called, 3) && right;
+    (void)limen_handle_close(server);
+    return right;
+}
+
 static bool caller_in_queue_suspended(void)
 {
     struct limen_words words;
@@ -256,8 +293,6 @@ static bool caller_in_queue_suspended(void)
     close_port();
     return right;
 }
-
-static volatile uint32_t called;
 
 static void call_and_tell(uint32_t unused)
 {
@@ -701,6 +736,7 @@ static const struct test_case cases[] = {
     {"a thread suspends itself", by_itself},
     {"an answer for a suspended client", client_suspended},
     {"a server goes on without a suspended client", client_of_a_server_suspended},
+    {"a fast answer for a suspended client", client_suspended_before_the_answer},
     {"a suspended caller's message is received", caller_in_queue_suspended},
     {"a call to a suspended server", server_suspended},
     {"calls survive any suspending and resuming", calls_through_it_all},
