@@ -394,8 +394,13 @@ long port_receive(struct port *port, uint64_t deadline, struct thread *answered)
 
     if (self->client)
         return -EBUSY;
-    if (self->port != port)
+    if (self->port != port) {
+        /* Priorities are settled, perhaps that of the thread that was answered. */
+        if (answered)
+            schedule_ready_next(answered);
+        answered = NULL;
         serve(self, port);
+    }
     for (;;) {
         long result = -EAGAIN;
         /* An interrupt may be a message: none is let in between a look and the wait. */

@@ -699,6 +699,80 @@ static bool copy_cut_off(void)
     return right && step_ok(same, "first byte", first[0]);
 }
 
+/* --- The order of things --- */
+
+static handle_t other_port;
+static volatile uint32_t step, bystander_runs, stop_bystander;
+
+/* Serves `port`, receives a call there, and answers it while it turns to another port. */
+static void turns_away(uint32_t i)
+{
+    struct limen_words got;
+    uint64_t past = 1;
+    (void)limen_receive_words(port, &got, &past);
+    step = 1;
+    (void)limen_receive_words(port, &got, NULL);
+    step = 3;
+    (void)limen_futex_wait((uint32_t *)&step, 3, NULL); /* urgent by then: no spinning */
+    got = (struct limen_words){.words = {21}};
+    answers[i] = (uint32_t)limen_reply_receive_words(other_port, &got);
+    leave();
+}
+
+/* Serves the port as the second one, then calls there. */
+static void serves_and_calls(uint32_t i)
+{
+    struct limen_words got;
+    uint64_t past = 1;
+    (void)limen_receive_words(port, &got, &past);
+    step = 2;
+    call_once(i);
+}
+
+static void calls_from_above(uint32_t i)
+{
+    (void)limen_thread_priority(HANDLE_SELF, PRIORITY_DEFAULT + 5);
+    call_once(i);
+}
+
+static void bystander(uint32_t i)
+{
+    (void)i;
+    while (!stop_bystander) {
+        bystander_runs++;
+        (void)limen_thread_yield();
+    }
+    leave();
+}
+
+/* The answered client becomes the one that urgent callers wait for, just when it is
+ * neither waiting any more nor ready yet: nobody else may be forgotten over that. */
+static bool answered_while_turning_away(void)
+{
+    bool right = open_port();
+    uint32_t runs;
+    other_port = handle_of(limen_port_create());
+    step = stop_bystander = bystander_runs = 0;
+    right = right && start(bystander, 0) && start(turns_away, 1) && wait_for(&step, 1) &&
+            start(serves_and_calls, 2) && wait_for(&step, 3) &&
+            start(calls_from_above, 3);
+    for (int i = 0; i < 5; i++)
+        (void)limen_thread_yield();
+    step = 4;
+    (void)limen_futex_wake((uint32_t *)&step, 1);
+    right =
+        right && wait_for(&left, 3) && step_ok(answers[2] == 21, "answer", answers[2]);
+    runs = bystander_runs;
+    for (int i = 0; i < 5; i++)
+        (void)limen_thread_yield();
+    right = right && step_ok(bystander_runs > runs, "bystander", bystander_runs);
+    stop_bystander = 1;
+    (void)limen_handle_close(other_port);
+    close_port();
+    return wait_for(&left, 0) && right && (long)answers[1] == -EPIPE &&
+           (long)answers[3] == -EPIPE;
+}
+
 static const struct test_case cases[] = {
     {"a call is answered once", answered_twice},
     {"an answer in the hands of its caller", answer_given_to_its_caller},
@@ -714,6 +788,7 @@ static const struct test_case cases[] = {
     {"ports and handles run out", ports_and_handles_run_out},
     {"handles for a full table", no_room_for_gifts},
     {"a copy cut off by its sender's end", copy_cut_off},
+    {"an answer by a server that turns to another port", answered_while_turning_away},
 };
 
 int main(void)
