@@ -85,6 +85,8 @@ $(B)/tests/boot/%.o: tests/boot/%.S
 
 # The kernel that checks itself, and random calls on it: see user/fuzz.
 FUZZ_NEEDS := $(B)/sanitize/kernel/limen.elf $(B)/user/fuzz $(B)/user/init
+TEST_SUITES += fuzz/calls=tests/check-fuzz
+TEST_NEEDS += $(FUZZ_NEEDS)
 
 $(B)/sanitize/kernel/limen.elf: FORCE
 	+@$(MAKE) --no-print-directory SANITIZE=1 B=$(B)/sanitize $@
