@@ -427,7 +427,8 @@ static bool memory_bomb(void)
             twin_start(&child, eat_for_ever, 0x60000000) &&
             step_ok(child_wait_for(child, &exhausted, 1), "not exhausted", 0);
     right = right && limen_process_info(HANDLE_SELF, &info) == 0;
-    left = info.pages_limit - info.pages_used - 16;
+    left = info.pages_limit - info.pages_used;
+    left -= left / 1024 + 16; /* for page tables */
     right = right && step_ok(left >= 64, "pages left", left) &&
             step_ok(map_here(PAGES(left)) == 0, "not mapped", left);
     if (right)
