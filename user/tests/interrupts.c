@@ -47,13 +47,16 @@ static void rtc_write(uint8_t index, uint8_t value)
     out8(0x71, value);
 }
 
-/* 256 interrupts a second, or none. */
+/* 256 interrupts a second, or none. What came before is forgotten; from then on register
+ * C is the test's to read. */
 static void rtc_run(bool on)
 {
-    uint8_t b = rtc_read(RTC_B);
+    uint8_t b = rtc_read(RTC_B) & (uint8_t)~RTC_PERIODIC;
     rtc_write(RTC_A, (rtc_read(RTC_A) & 0xf0) | 8);
-    rtc_write(RTC_B, on ? b | RTC_PERIODIC : b & ~RTC_PERIODIC);
+    rtc_write(RTC_B, b);
     (void)rtc_read(RTC_C);
+    if (on)
+        rtc_write(RTC_B, b | RTC_PERIODIC);
 }
 
 static bool is_masked(uint32_t irq)
