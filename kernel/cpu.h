@@ -24,7 +24,7 @@ struct thread;
 
 /* cpu.attention: why the fast paths of messages can't be taken, or not as they are. */
 #define ATTENTION_FPU (1u << 0)   /* a thread owns the FPU's registers */
-#define ATTENTION_PORTS (1u << 1) /* the TSS has held a process's I/O bitmap */
+#define ATTENTION_PORTS (1u << 1) /* the TSS shows a process's I/O bitmap */
 #define ATTENTION_LAZY (ATTENTION_FPU | ATTENTION_PORTS)
 #define ATTENTION_STEP (1u << 2) /* the running thread crossed with TF set */
 #define ATTENTION_OFF (1u << 3)  /* the command line's fastpath=off */

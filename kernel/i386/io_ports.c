@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * I/O permission: the TSS shows the bitmap of at most one process, and only while that
- * process runs. It is copied when a process that has one meets a protection fault, so a
- * switch costs one store.
+ * I/O permission: the TSS holds the bitmap of at most one process, and shows it only from
+ * that process's first protection fault on until another runs. It is copied when it is
+ * another's. So who has no ports pays nothing for those who have.
  */
 #include "arch.h"
 #include "cpu.h"
@@ -14,34 +14,42 @@
     (offsetof(struct main_task, io_bitmap) - offsetof(struct main_task, tss))
 #define BITMAP_HIDDEN 0xffff /* past the segment's limit: every port is closed */
 
-struct process *io_ports_shown;
+static struct process *held; /* borrowed until it is forgotten: whose bitmap there is */
 
 bool io_ports_show(struct process *process)
 {
     if (!process->io_bitmap[0] || !process->io_bitmap[1])
         return false;
-    if (io_ports_shown == process && main_task.tss.io_bitmap == BITMAP_OFFSET)
+    if (held == process && main_task.tss.io_bitmap == BITMAP_OFFSET)
         return false;
-    memcpy(main_task.io_bitmap, process->io_bitmap[0], PAGE_SIZE);
-    memcpy(main_task.io_bitmap + PAGE_SIZE, process->io_bitmap[1], PAGE_SIZE);
+    if (held != process) {
+        memcpy(main_task.io_bitmap, process->io_bitmap[0], PAGE_SIZE);
+        memcpy(main_task.io_bitmap + PAGE_SIZE, process->io_bitmap[1], PAGE_SIZE);
+        held = process;
+    }
     main_task.tss.io_bitmap = BITMAP_OFFSET;
-    io_ports_shown = process;
     cpu()->attention |= ATTENTION_PORTS;
     return true;
 }
 
+static void hide(void)
+{
+    main_task.tss.io_bitmap = BITMAP_HIDDEN;
+    cpu()->attention &= ~ATTENTION_PORTS;
+}
+
 void io_ports_switch(struct process *process)
 {
-    main_task.tss.io_bitmap = io_ports_shown == process ? BITMAP_OFFSET : BITMAP_HIDDEN;
+    if (held != process)
+        hide();
 }
 
 void io_ports_forget(struct process *process)
 {
-    if (io_ports_shown != process)
+    if (held != process)
         return;
-    io_ports_shown = NULL;
-    cpu()->attention &= ~ATTENTION_PORTS;
-    main_task.tss.io_bitmap = BITMAP_HIDDEN;
+    held = NULL;
+    hide();
 }
 
 void arch_ports_changed(struct process *process)
