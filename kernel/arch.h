@@ -115,16 +115,7 @@ void arch_irq_set(uint32_t irq, bool listen, bool hold);
 /* The timer's and the cascade, which nobody else can listen to. */
 bool arch_irq_reserved(uint32_t irq);
 
-/* Console devices: channel numbers of enum console_channel. */
-/* Writes everything, waiting for the device. */
-void arch_console_write(uint32_t channel, const char *bytes, uint32_t size);
-/* Writes what the device takes now; if that is nothing, console_interrupt will tell of
- * room. */
-uint32_t arch_console_send(uint32_t channel, const char *bytes, uint32_t size);
-bool arch_console_present(uint32_t channel);
-/* Takes a received byte, or -1. */
-int arch_console_take(uint32_t channel);
-/* Whether received bytes shall raise interrupts. */
-void arch_console_listen(uint32_t channel, bool on);
+/* Writes to the first serial port and the screen, waiting for the device. */
+void arch_console_write(const char *bytes, uint32_t size);
 
 #endif

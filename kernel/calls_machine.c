@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* System calls on resources, I/O ports, the console, the log and the machine. */
+/* System calls on resources, I/O ports, interrupts, the log and the machine. */
 #include "arch.h"
-#include "console.h"
 #include "cpu.h"
 #include "error.h"
 #include "interrupt.h"
@@ -114,30 +113,6 @@ long sys_interrupt_acknowledge(handle_t handle)
     if (error)
         return error;
     return interrupt_acknowledge(container_of(object, struct interrupt, object));
-}
-
-/* 0 if the channel is there and the buffer could be. */
-static long check_console(uint32_t channel, struct user_ptr buffer, uint32_t size)
-{
-    if (channel >= CONSOLE_COUNT || !arch_console_present(channel))
-        return -ENODEV;
-    if (size > INT32_MAX)
-        return -EINVAL;
-    return user_range_ok(buffer, size) ? 0 : -EFAULT;
-}
-
-long sys_console_write(uint32_t channel, struct user_ptr buffer, uint32_t size)
-{
-    long error = check_console(channel, buffer, size);
-
-    return error || size == 0 ? error : console_write(channel, buffer, size);
-}
-
-long sys_console_read(uint32_t channel, struct user_ptr buffer, uint32_t size)
-{
-    long error = check_console(channel, buffer, size);
-
-    return error || size == 0 ? error : console_read(channel, buffer, size);
 }
 
 long sys_log_write(handle_t resource, struct user_ptr text, uint32_t size)

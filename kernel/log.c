@@ -70,7 +70,7 @@ static void add_line(const char *text, uint32_t size, enum how how)
     if (how == SHOW && interrupt_bound(IRQ_LOG))
         interrupt_raise(IRQ_LOG);
     else if (how != KEEP)
-        arch_console_write(CONSOLE_MAIN, line, length);
+        arch_console_write(line, length);
 }
 
 static void add_list(enum how how, const char *format, va_list args)

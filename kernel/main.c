@@ -4,7 +4,6 @@
 #include "assert.h"
 #include "boot.h"
 #include "command.h"
-#include "console.h"
 #include "cpu.h"
 #include "interrupt.h"
 #include "log.h"
@@ -68,7 +67,6 @@ void kmain(uint32_t magic, uint32_t information)
     boot_memory_init(&boot); /* frames, the direct map */
     thread_init();
     schedule_init();
-    console_init();
     interrupt_init();
     arch_init(); /* interrupts, clock, FPU, gates, threshold page */
     become_nobody();

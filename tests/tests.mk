@@ -84,7 +84,8 @@ $(B)/tests/boot/%.o: tests/boot/%.S
 -include $(BOOT_STUB_O:.o=.d)
 
 # The kernel that checks itself, and random calls on it: see user/fuzz.
-FUZZ_NEEDS := $(B)/sanitize/kernel/limen.elf $(B)/user/fuzz $(B)/user/init
+FUZZ_NEEDS := $(B)/sanitize/kernel/limen.elf $(B)/user/fuzz $(B)/user/init \
+  $(USER_SERVERS)
 TEST_SUITES += fuzz/calls=tests/check-fuzz
 TEST_NEEDS += $(FUZZ_NEEDS)
 

@@ -14,7 +14,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../../tests"))
 from runner.console import Console
-from runner.machines import ARCHIVE, KERNEL, QEMU32, QEMU64, Machine, qemu_base
+from runner.machines import (ARCHIVE, KERNEL, QEMU32, QEMU64, Machine, qemu_base,
+                             system_files)
 
 PENTIUM3 = Machine("bench", QEMU32, "pentium3", memory=32)
 CROWDED = Machine("bench-crowded", QEMU32, "pentium3", memory=256)
@@ -37,9 +38,10 @@ def number(text):
     return int(value) if value == int(value) else value
 
 
-def archive_with(init, program=None, arguments=()):
-    """A boot archive: init, and in run/ the one program that init word `run` runs."""
-    members = {"init": init}
+def archive_with(build, program=None, arguments=()):
+    """A boot archive: init and the servers, and in run/ the one program that init word
+    `run` runs."""
+    members = {name: build.read(f"user/{name}") for name in system_files(build.path)}
     if program:
         members["run/program"] = program
         members["run/argv"] = b"".join(word.encode() + b"\0" for word in arguments)
@@ -111,7 +113,7 @@ def run_program(build, machine, options, program, arguments, more=()):
     and returns the lines that it printed."""
     name = "-".join([program.replace("/", "-"), *options.split(), *arguments[:1]])
     archive = build.write(f"{name}.tar", archive_with(
-        build.read(INIT), build.read(program), (program, *arguments)))
+        build, build.read(program), (program, *arguments)))
     log = build.file(f"{FOLDER}/{name}.com1")
     command = qemu(machine, build.file(KERNEL), archive, f"{options} exit=debug -- run",
                    ["-serial", f"file:{log}", "-serial", "stdio",

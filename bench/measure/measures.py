@@ -15,7 +15,7 @@ from .machine import (ARCHIVE, ATHLON, COM1_ONLY, FOLDER, INIT, KERNEL, MEASURES
                       with_init)
 
 BENCH_LINE = re.compile(r"bench (\w+) (\d+(?:\.\d+)?)$")
-PROBE_LINE = re.compile(r"probe ([0-9A-F]{8})$")
+PROBE_LINE = re.compile(r"(?:^|\] )probe ([0-9A-F]{8})$")
 
 MEMORY_MOST_MIB = 64        # where the search for the least begins; Limen must boot there
 GREETING = "`help` tells what can be done here."
@@ -61,7 +61,7 @@ def probe(build, name, kernel, archive):
     command = qemu(PENTIUM3, kernel, archive, "exit=debug", COM1_ONLY)
     with Console(command, build.file(f"{FOLDER}/{name}.log")) as console:
         for line in lines_of(console):
-            match = PROBE_LINE.match(line)
+            match = PROBE_LINE.search(line)
             if match:
                 return int(match[1], 16)
     raise BenchError(f"{name} told nothing: see {build.file(FOLDER)}/{name}.log")

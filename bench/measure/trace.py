@@ -199,7 +199,7 @@ def trace(build, path):
     kernel = Elf(build.file(KERNEL))
     program = Elf(build.file(MEASURES))
     archive = build.write(f"path-{path.name}.tar", archive_with(
-        build.read(INIT), build.read(MEASURES), (MEASURES, path.bench)))
+        build, build.read(MEASURES), (MEASURES, path.bench)))
     with tempfile.TemporaryDirectory() as folder:
         socket = os.path.join(folder, "stub")
         command = qemu(path.machine, build.file(KERNEL), archive,

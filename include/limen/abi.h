@@ -202,14 +202,7 @@ enum clock_id {
     CLOCK_ID_WALL,
 };
 
-/* --- Console channels --- */
-
-enum console_channel {
-    CONSOLE_MAIN,  /* COM1 and the screen */
-    CONSOLE_DATA,  /* COM2: stdin and stdout of `limen run` */
-    CONSOLE_ERROR, /* COM3: its stderr */
-    CONSOLE_COUNT,
-};
+/* --- The log --- */
 
 #define LOG_LINE_MAX 240
 
@@ -275,7 +268,10 @@ enum {
     AT_LIMEN_STDIO, /* how descriptors 0 to 2 are served: enum stdio_mode */
     AT_LIMEN_LOG,   /* handle: the kernel's log, to write */
     AT_LIMEN_NAMES, /* handle: endpoint to the name server */
-    AT_LIMEN_PORT,  /* handle, for a server: the port that it receives from */
+    AT_LIMEN_PORT,   /* handle, for a server: the port that it receives from */
+    AT_LIMEN_INPUT,  /* handle: endpoint of the console that is descriptor 0 */
+    AT_LIMEN_OUTPUT, /* and 1 */
+    AT_LIMEN_ERROR,  /* and 2 */
 };
 
 /* auxv entry, for a server: handle of the resource of that kind whose range begins there.
@@ -285,9 +281,9 @@ enum {
      ((kind) == RESOURCE_MEMORY ? (first) >> PAGE_SHIFT : (first)))
 
 enum stdio_mode {
-    STDIO_TERMINAL, /* CONSOLE_MAIN with echo, line editing and CR LF */
-    STDIO_RAW,      /* 0 and 1 CONSOLE_DATA, 2 CONSOLE_ERROR, bytes as they are; input
-                       is stuffed: DLE DLE is one DLE (0x10), DLE EOT is the end */
+    STDIO_TERMINAL, /* one terminal, with echo, line editing and CR LF */
+    STDIO_RAW,      /* bytes as they are; input is stuffed: DLE DLE is one DLE (0x10), DLE
+                       EOT is the end */
 };
 
 static_assert(sizeof(handle_t) == 4, "a handle is one register word");

@@ -16,7 +16,7 @@ void arch_early_init(void)
 {
     tables_init();
     screen_init();
-    serial_early_init();
+    serial_init();
     cpuid_init();
     log_info("Limen, ABI version %u", LIMEN_ABI_VERSION);
 }
@@ -73,7 +73,6 @@ void arch_init(void)
     tasks_init();
     pic_init();
     clock_init();
-    serial_init();
     fpu_init();
     gates_init((enum gate_choice)gate_choice);
     tables_seal();

@@ -76,8 +76,6 @@ struct space;
 
 #define IRQ_TIMER 0
 #define IRQ_CASCADE 2
-#define IRQ_COM2 3
-#define IRQ_COM1 4
 
 /* --- Instructions --- */
 
@@ -302,7 +300,6 @@ void fpu_forget(struct thread *thread);
 /* Shows the running process's bitmap to the processor; false if it is shown already, or
  * none. */
 bool io_ports_show(struct process *process);
-extern struct process *io_ports_shown; /* [c] whose bitmap the TSS holds, or NULL */
 /* Lets the TSS show a bitmap only if it is that process's. */
 void io_ports_switch(struct process *process);
 
@@ -327,8 +324,6 @@ uint64_t clock_pit_ticks(void);
 void clock_fill_threshold(struct threshold_page *page);
 uint64_t rtc_read(void);
 void serial_init(void);
-void serial_early_init(void);
-void serial_interrupt(uint32_t irq);
 /* Waits until all that was written is on the line. */
 void serial_drain(void);
 void screen_init(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The VGA's text screen, 80 by 25: what the first console channel shows beside the serial
- * port. */
+/* The VGA's text screen, 80 by 25: what the kernel writes to the serial port is shown
+ * here, too. */
 #include "i386.h"
 #include "memory.h"
 
@@ -14,7 +14,7 @@
 #define CRTC_CURSOR_LOW 0x0f
 #define TAB 8u
 
-static uint32_t column, row;
+static uint32_t column, row; /* of the cursor, during screen_write */
 
 static void clear_row(uint32_t number)
 {
@@ -57,6 +57,21 @@ static void put(char byte)
         next_row();
 }
 
+static uint8_t crtc_read(uint8_t index)
+{
+    out8(CRTC_INDEX, index);
+    return in8(CRTC_DATA);
+}
+
+/* The driver that has the screen moves the cursor, too. */
+static void find_cursor(void)
+{
+    uint32_t at = (uint32_t)crtc_read(CRTC_CURSOR_HIGH) << 8 | crtc_read(CRTC_CURSOR_LOW);
+
+    row = at / COLUMNS % ROWS;
+    column = at % COLUMNS;
+}
+
 static void show_cursor(void)
 {
     uint32_t at = row * COLUMNS + column;
@@ -76,6 +91,7 @@ void screen_init(void)
 
 void screen_write(const char *bytes, uint32_t size)
 {
+    find_cursor();
     for (uint32_t i = 0; i < size; i++)
         put(bytes[i]);
     show_cursor();

@@ -6,7 +6,6 @@
  */
 #include "arch.h"
 #include "assert.h"
-#include "console.h"
 #include "cpu.h"
 #include "error.h"
 #include "fault.h"
@@ -33,8 +32,6 @@ static void handle_irq(uint32_t irq)
     pic_end(irq);
     if (irq == IRQ_TIMER)
         clock_interrupt();
-    else
-        serial_interrupt(irq);
 }
 
 static bool is_irq(uint32_t vector)

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 
+#define STACK_TAKEN 0x4000
+
 /* Closes what a request brought and its handler did not keep. */
 static void close_handles(const struct server_request *request)
 {
@@ -85,9 +87,24 @@ static void take(const struct server *server, long kind, struct message *message
     }
 }
 
+/* Takes the memory that the program has, so that no request can need a page that the
+ * quota then lacks. */
+static void take_memory(void)
+{
+    extern uint8_t __bss_start[], _end[];
+    volatile uint8_t stack[STACK_TAKEN];
+    for (uint32_t at = 0; at < sizeof stack; at += PAGE_SIZE)
+        stack[at] = 0;
+    for (volatile uint8_t *byte = __bss_start; byte < _end; byte += PAGE_SIZE)
+        *byte = *byte;
+}
+
 long server_run(const struct server *server)
 {
     struct message message = {.words = {0}};
+    take_memory();
+    if (!server_wait_init())
+        return -ENOMEM;
     for (;;) {
         message.receive = server->buffer;
         message.receive_size = server->buffer_size;
@@ -101,27 +118,4 @@ long server_run(const struct server *server)
             return kind;        /* there was no answer to refuse: it is the port */
         message = (struct message){.words = {0}};
     }
-}
-
-long server_answer_with(handle_t reply, long result, struct message *message)
-{
-    message->words[0] = (uint32_t)result;
-    long error = limen_reply_to(reply, message);
-    if (error == 0 || error == -ESRCH)
-        return error;
-    struct message plain = {.words = {(uint32_t)error}};
-    (void)limen_reply_to(reply, &plain);
-    return error;
-}
-
-long server_answer(handle_t reply, long result)
-{
-    struct message message = {.words = {0}};
-    return server_answer_with(reply, result, &message);
-}
-
-bool server_awaited(handle_t reply)
-{
-    uint8_t byte;
-    return limen_message_read(reply, 0, &byte, 0) != -ESRCH;
 }

@@ -150,6 +150,16 @@ static int pass_on(struct spawn_stack *stack, const struct limen_child *child,
     return give(stack, child, (struct limen_gift){key, handle, RIGHTS_SAME});
 }
 
+static int pass_on_console(struct spawn_stack *stack, const struct limen_child *child,
+                           const struct limen_spawn *how)
+{
+    static const uint32_t keys[] = {AT_LIMEN_INPUT, AT_LIMEN_OUTPUT, AT_LIMEN_ERROR};
+    int error = 0;
+    for (uint32_t i = 0; error == 0 && i < sizeof keys / sizeof keys[0]; i++)
+        error = pass_on(stack, child, how, keys[i]);
+    return error;
+}
+
 static int give_handles(struct spawn_stack *stack, const struct limen_child *child,
                         const struct limen_spawn *how)
 {
@@ -162,6 +172,8 @@ static int give_handles(struct spawn_stack *stack, const struct limen_child *chi
         error = pass_on(stack, child, how, AT_LIMEN_LOG);
     if (error == 0)
         error = pass_on(stack, child, how, AT_LIMEN_NAMES);
+    if (error == 0 && !(how->flags & SPAWN_NO_CONSOLE))
+        error = pass_on_console(stack, child, how);
     if (error == 0 && (how->flags & SPAWN_RESOURCE))
         error = pass_on(stack, child, how, AT_LIMEN_RESOURCE);
     for (uint32_t i = 0; error == 0 && i < how->gift_count; i++)

@@ -2,7 +2,8 @@
 /*
  * Descriptors 0 to 2: a terminal, or in STDIO_RAW mode three plain byte streams. There
  * are no other descriptors yet. In raw mode the input is stuffed (limen/abi.h): DLE DLE
- * is a DLE byte, DLE EOT is the end.
+ * is a DLE byte, DLE EOT is the end. Each descriptor is an endpoint of the console; a
+ * program that was given none, like a server, writes to the kernel's log.
  */
 #include "shim.h"
 
@@ -12,10 +13,14 @@
 #include <string.h>
 #include <termios.h>
 
+#include <limen/console.h>
+#include <limen/inherit.h>
+
 #include "terminal.h"
 
 #define FILE_COUNT 3
 #define INPUT_FILE 0
+#define OUTPUT_FILE 1
 #define ERROR_FILE 2
 
 #define DLE 0x10
@@ -47,14 +52,38 @@ static_assert(sizeof(struct file_status) == 96, "as on the i386");
 static struct {
     uint32_t mode;              /* [I] enum stdio_mode */
     uint32_t closed;            /* bit n: descriptor n is closed */
+    handle_t endpoint[FILE_COUNT]; /* value 0: there is none */
+    handle_t log;
     struct shim_lock lock;      /* of raw input's state */
     bool escaped;               /* raw input: the last byte was DLE */
     bool ended;                 /* raw input: its end was seen */
 } console;
 
+static const uint32_t endpoint_key[FILE_COUNT] = {
+    [INPUT_FILE] = AT_LIMEN_INPUT,
+    [OUTPUT_FILE] = AT_LIMEN_OUTPUT,
+    [ERROR_FILE] = AT_LIMEN_ERROR,
+};
+
 void shim_console_init(void)
 {
     console.mode = shim_auxiliary(AT_LIMEN_STDIO, STDIO_TERMINAL);
+    console.log = (handle_t){shim_auxiliary(AT_LIMEN_LOG, 0)};
+    for (uint32_t file = 0; file < FILE_COUNT; file++)
+        console.endpoint[file] = (handle_t){shim_auxiliary(endpoint_key[file], 0)};
+    shim_terminal.input = console.endpoint[INPUT_FILE];
+    shim_terminal.output = console.endpoint[OUTPUT_FILE];
+}
+
+void limen_console_use(handle_t input, handle_t output, handle_t error)
+{
+    const handle_t given[FILE_COUNT] = {input, output, error};
+    for (uint32_t file = 0; file < FILE_COUNT; file++) {
+        console.endpoint[file] = given[file];
+        limen_inherit(endpoint_key[file], given[file]);
+    }
+    shim_terminal.input = input;
+    shim_terminal.output = output;
 }
 
 static bool is_open(int file)
@@ -88,7 +117,7 @@ static long raw_read(uint8_t *buffer, uint32_t size)
     shim_lock(&console.lock);
     long result = 0;
     while (result == 0 && size > 0 && !console.ended) {
-        result = limen_console_read(CONSOLE_DATA, buffer, size);
+        result = limen_console_read(console.endpoint[INPUT_FILE], buffer, size);
         if (result > 0)
             result = (long)unstuff(buffer, (uint32_t)result);
     }
@@ -98,15 +127,42 @@ static long raw_read(uint8_t *buffer, uint32_t size)
 
 static long raw_write(int file, const uint8_t *buffer, uint32_t size)
 {
-    uint32_t channel = file == ERROR_FILE ? CONSOLE_ERROR : CONSOLE_DATA;
     uint32_t at = 0;
     while (at < size) {
-        long written = limen_console_write(channel, buffer + at, size - at);
+        long written =
+            limen_console_write(console.endpoint[file], buffer + at, size - at);
         if (written < 0)
             return at ? (long)at : written;
         at += (uint32_t)written;
     }
     return (long)at;
+}
+
+/* --- Without a console --- */
+
+/* Writes each line, and what stands behind the last one, as a line of the log. */
+static long log_write(const char *text, uint32_t size)
+{
+    for (uint32_t at = 0; at < size;) {
+        uint32_t length = 0;
+        while (at + length < size && text[at + length] != '\n' && length < LOG_LINE_MAX)
+            length++;
+        long error = limen_log_write(console.log, text + at, length);
+        if (error < 0)
+            return error;
+        at += length;
+        at += at < size && text[at] == '\n';
+    }
+    return (long)size;
+}
+
+static long write_file(int file, const void *buffer, uint32_t size)
+{
+    if (!console.endpoint[file].value)
+        return log_write(buffer, size);
+    if (console.mode == STDIO_TERMINAL)
+        return terminal_write(&shim_terminal, buffer, size);
+    return raw_write(file, buffer, size);
 }
 
 /* --- Linux's calls --- */
@@ -124,9 +180,9 @@ long shim_write(int file, const void *buffer, uint32_t size)
 {
     if (!is_open(file))
         return -EBADF;
-    if (console.mode == STDIO_TERMINAL)
-        return terminal_write(&shim_terminal, buffer, size);
-    return file != INPUT_FILE ? raw_write(file, buffer, size) : -EBADF;
+    if (file == INPUT_FILE && console.mode != STDIO_TERMINAL)
+        return -EBADF;
+    return write_file(file, buffer, size);
 }
 
 /* Fills the first part that has room, no further: fewer bytes than asked are always
@@ -184,6 +240,8 @@ long shim_ioctl(int file, uint32_t request, void *argument)
     if (console.mode != STDIO_TERMINAL)
         return -ENOTTY;
     switch (request) {
+    case TCSBRK:
+        return argument ? limen_console_drain(console.endpoint[file]) : 0;
     case TIOCGWINSZ:
         return window_size(argument);
     case TCGETS:
@@ -220,8 +278,5 @@ long shim_fstat64(int file, struct file_status *status)
 
 void shim_error(const char *text, uint32_t size)
 {
-    if (console.mode == STDIO_TERMINAL)
-        terminal_write(&shim_terminal, (const uint8_t *)text, size);
-    else
-        raw_write(ERROR_FILE, (const uint8_t *)text, size);
+    (void)write_file(ERROR_FILE, text, size);
 }

@@ -9,6 +9,8 @@
 #include <signal.h>
 #include <string.h>
 
+#include <limen/console.h>
+
 #define PIECE 256
 #define DELETE_KEY 0x7f
 #define CONTROL_KEY(letter) ((letter) & 0x1f)
@@ -39,10 +41,10 @@ struct terminal shim_terminal = {
 /* --- Output --- */
 
 /* Hands bytes to the console, all of them. */
-static long write_all(const uint8_t *text, uint32_t size)
+static long write_all(const struct terminal *terminal, const uint8_t *text, uint32_t size)
 {
     for (uint32_t at = 0; at < size;) {
-        long written = limen_console_write(CONSOLE_MAIN, text + at, size - at);
+        long written = limen_console_write(terminal->output, text + at, size - at);
         if (written < 0)
             return written;
         at += (uint32_t)written;
@@ -62,7 +64,7 @@ long terminal_write(struct terminal *terminal, const uint8_t *text, uint32_t siz
         piece[fill++] = text[at];
         if (fill < PIECE - 1 && at + 1 < size)
             continue;
-        long error = write_all(piece, fill);
+        long error = write_all(terminal, piece, fill);
         if (error < 0)
             return error;
         fill = 0;
@@ -154,7 +156,7 @@ static long next_key(struct terminal *terminal)
 {
     for (;;) {
         uint8_t key;
-        long count = limen_console_read(CONSOLE_MAIN, &key, 1);
+        long count = limen_console_read(terminal->input, &key, 1);
         if (count < 0)
             return count;
         if (count == 0 || (key == '\r' && (terminal->settings.input & IGNCR)))

@@ -24,6 +24,8 @@ struct terminal_settings {
 };
 
 struct terminal {
+    handle_t input;             /* endpoints of the console */
+    handle_t output;
     struct shim_lock lock;      /* held by whoever reads, also while waiting for a key */
     struct terminal_settings settings;
     uint8_t line[LINE_BYTES];   /* the line being typed, then being read */

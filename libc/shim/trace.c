@@ -27,7 +27,9 @@ static const struct error_name error_names[] = {
 #define ERROR(name, number, text) {number, #name},
 #include <limen/errors.def>
 #undef ERROR
-    {ENOTTY, "ENOTTY"},         /* the shim's own */
+    {ENODEV, "ENODEV"},         /* the shim's own, and servers' */
+    {ENOENT, "ENOENT"},
+    {ENOTTY, "ENOTTY"},
     {ESPIPE, "ESPIPE"},
 };
 

@@ -93,6 +93,8 @@ memory: guest={memory}, host={memory}
 ata0-master: type=cdrom, path={iso}, status=inserted
 boot: cdrom
 com1: enabled=1, mode=file, dev={fifo}
+com2: enabled=1, mode=null
+com3: enabled=1, mode=null
 log: {log}
 panic: action=fatal
 error: action=report
@@ -136,6 +138,12 @@ def make_iso(path, build, archive, command):
          "-d", "/usr/lib/grub/i386-pc", "-o", path, tree],
         check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     shutil.rmtree(tree)
+
+
+def system_files(build):
+    """What every boot archive holds, below the folder user: init and the servers."""
+    servers = sorted(os.listdir(os.path.join(build, "user/servers")))
+    return ["init", *(f"servers/{name}" for name in servers)]
 
 
 def missing_tools(machines):

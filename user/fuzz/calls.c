@@ -33,7 +33,6 @@ enum about {
     ABOUT_PAGES,
     ABOUT_RIGHTS,
     ABOUT_PROTECTION,
-    ABOUT_CHANNEL,
     ABOUT_NOTHING,
 };
 
@@ -41,10 +40,13 @@ static const struct {
     const char *word;
     enum about about;
 } words[] = {
-    {"address", ABOUT_ADDRESS},  {"base", ABOUT_ADDRESS},
-    {"size", ABOUT_SIZE},        {"pages", ABOUT_PAGES},
-    {"rights", ABOUT_RIGHTS},    {"channel", ABOUT_CHANNEL},
-    {"reserved", ABOUT_NOTHING}, {"protection", ABOUT_PROTECTION},
+    {"address", ABOUT_ADDRESS},
+    {"base", ABOUT_ADDRESS},
+    {"size", ABOUT_SIZE},
+    {"pages", ABOUT_PAGES},
+    {"rights", ABOUT_RIGHTS},
+    {"reserved", ABOUT_NOTHING},
+    {"protection", ABOUT_PROTECTION},
 };
 
 struct call {
@@ -216,8 +218,6 @@ static uint32_t size_number(uint32_t *random)
 /* A number by what it is about. */
 static uint32_t number_for(uint32_t *random, enum about about)
 {
-    if (about == ABOUT_CHANNEL) /* one that nobody listens to */
-        return CONSOLE_ERROR + random_below(random, 4);
     if (one_in(random, 12))
         return any_number(random);
     switch (about) {

@@ -7,13 +7,17 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
+#include <limen/console.h>
+#include <limen/names.h>
 #include <limen/syscall.h>
 
 void machine_end(uint32_t action, uint32_t status)
 {
     fflush(stdout);
+    tcdrain(STDOUT_FILENO);
     long error = limen_machine_stop(init_boot->resource, action, status);
     printf("the machine cannot be stopped (error %ld)\n", -error);
 }
@@ -49,6 +53,17 @@ static void do_mode(char **words)
     }
 }
 
+/* From here on init reads and writes as other programs do; before, and where there is no
+ * driver for the console, it writes to the kernel's log. */
+static void open_console(void)
+{
+    long console = limen_name_wait(CONSOLE_MAIN_NAME);
+    if (console < 0)
+        return;
+    handle_t handle = {(uint32_t)console};
+    limen_console_use(handle, handle, handle);
+}
+
 int main(void)
 {
     static char command[BOOT_COMMAND_MAX];
@@ -58,6 +73,7 @@ int main(void)
     signal(SIGQUIT, SIG_IGN);
 
     servers_start();
+    open_console();
     memcpy(command, init_boot->command, sizeof command);
     command[sizeof command - 1] = '\0';
     if (split_line(command, words, &problem) < 0)

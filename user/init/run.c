@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #include <limen/archive.h>
+#include <limen/console.h>
+#include <limen/names.h>
 #include <limen/syscall.h>
 
 #define PROGRAM "run/program"
@@ -42,18 +44,32 @@ static char **string_list(const char *path)
     return list;
 }
 
+/* A channel of the console; value 0: there is none, and output goes to the log. */
+static handle_t channel(const char *name)
+{
+    long endpoint = limen_name_wait(name);
+    return (handle_t){endpoint < 0 ? 0 : (uint32_t)endpoint};
+}
+
 /* Says on the program's standard error why it could not be run. */
-static void complain(const char *problem)
+static void complain(handle_t error, const char *problem)
 {
     char line[200];
     int size =
         snprintf(line, sizeof line, "limen: cannot run the program: %s\n", problem);
-    limen_console_write(CONSOLE_ERROR, line, (uint32_t)size);
+    limen_console_write(error, line, (uint32_t)size);
 }
 
 /* Runs it to its end; answers the status for the host. */
 static int run(void)
 {
+    handle_t data = channel(CONSOLE_DATA_NAME);
+    handle_t error = channel(CONSOLE_ERROR_NAME);
+    const struct limen_gift gifts[] = {
+        {AT_LIMEN_INPUT, data, RIGHTS_SAME},
+        {AT_LIMEN_OUTPUT, data, RIGHTS_SAME},
+        {AT_LIMEN_ERROR, error, RIGHTS_SAME},
+    };
     char **argv = string_list("run/argv");
     char **envp = string_list("run/environment");
     struct limen_spawn how = {
@@ -61,17 +77,22 @@ static int run(void)
         .argv = argv && argv[0] ? argv : NULL,
         .envp = envp,
         .stdio = STDIO_RAW,
+        .flags = data.value && error.value ? 0 : SPAWN_NO_CONSOLE,
+        .gifts = gifts,
+        .gift_count = data.value && error.value ? sizeof gifts / sizeof gifts[0] : 0,
     };
     struct limen_child child;
     struct process_end end;
     int status = NOT_STARTED;
     if (limen_spawn(&child, &how) < 0) {
-        complain(child.problem);
+        complain(error, child.problem);
     } else {
         limen_child_wait(&child, &end, NULL);
         status = limen_exit_status(&end);
         limen_child_close(&child);
     }
+    limen_handle_close(data);
+    limen_handle_close(error);
     free(argv);
     free(envp);
     return status;

@@ -115,7 +115,7 @@ static bool add_range(struct gifts *gifts, const struct resource_range *range)
     bool log = range->kind == RESOURCE_LOG;
     uint32_t key = log ? AT_LIMEN_LOG : AT_LIMEN_RANGE(range->kind, range->first);
     return add_gift(gifts, key, limen_resource_derive(init_boot->resource, range),
-                    log ? RIGHT_READ | RIGHT_WRITE : RIGHT_CONTROL, true);
+                    RIGHT_CONTROL | (log ? RIGHT_READ | RIGHT_WRITE : 0), true);
 }
 
 static bool make_gifts(struct gifts *gifts, const struct server *server, uint32_t badge)
@@ -150,7 +150,7 @@ static bool start(struct server *server)
         .path = server->config->program,
         .envp = none,
         .pages = server->config->pages,
-        .flags = SPAWN_NO_ARCHIVE,
+        .flags = SPAWN_NO_ARCHIVE | SPAWN_NO_CONSOLE,
         .gifts = gifts.list,
         .gift_count = gifts.count,
     };

@@ -256,12 +256,6 @@ static void step_machine(uint32_t resource)
     static const struct resource_range resource_range = {RESOURCE_LOG, 0, 1};
     uint32_t log = (uint32_t)getauxval(AT_LIMEN_LOG);
     step("ports_request: no resource", SYS_LIMEN_ports_request, 0, 0x80, 1, 0, -EBADF);
-    step("console_write: nothing", SYS_LIMEN_console_write, CONSOLE_MAIN,
-         address_of(line), 0, 0, 0);
-    step("console_write: no such channel", SYS_LIMEN_console_write, 9, address_of(line),
-         1, 0, -ENODEV);
-    step("console_read: no such channel", SYS_LIMEN_console_read, 9, address_of(buffer),
-         1, 0, -ENODEV);
     step("log_write", SYS_LIMEN_log_write, log, address_of(line), sizeof(line) - 1, 0, 0);
     step("log_write: bad pointer", SYS_LIMEN_log_write, log, 0, 4, 0, -EFAULT);
     step("system_info", SYS_LIMEN_system_info, address_of(&system_info), 0, 0, 0, 0);

@@ -393,11 +393,18 @@ static void create_until_the_end(uint32_t resource)
     handle_t handle = {resource};
     handle_t port = handle_of(limen_port_create());
     handle_t endpoint = handle_of(limen_endpoint_mint(port, 1));
-    uint32_t made = 0;
-    for (uint32_t irq = 0; irq < IRQ_LINES; irq++)
-        while (limen_interrupt_create(handle, irq, endpoint) > 0)
+    bool right = true;
+    for (uint32_t irq = 0; irq < IRQ_LINES; irq++) {
+        uint32_t made = 0;
+        long result;
+        while ((result = limen_interrupt_create(handle, irq, endpoint)) > 0)
             made++;
-    (void)limen_process_exit(made == (IRQ_LINES - 2) * SHARERS ? 0 : 1);
+        uint32_t most = irq == 0 || irq == 2 ? 0 : SHARERS;
+        /* The serial ports' driver has its share in those lines whose ports there are. */
+        bool driven = (irq == 3 || irq == 4) && made == SHARERS - 1;
+        right = right && (made == most || driven) && result == -EBUSY;
+    }
+    (void)limen_process_exit(right ? 0 : 1);
 }
 
 static bool bomb(void)
@@ -411,7 +418,8 @@ static bool bomb(void)
             twin_start(&child, create_until_the_end, (uint32_t)there) &&
             child_wait(child, &end) == EXIT_0;
     child_close(&child);
-    return right && in8(0x21) == before[0] && in8(0xa1) == before[1];
+    uint8_t busy = 1u << 3 | 1u << 4; /* the serial ports' driver uses them meanwhile */
+    return right && (in8(0x21) | busy) == (before[0] | busy) && in8(0xa1) == before[1];
 }
 
 /* --- What makes no sense --- */

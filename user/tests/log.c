@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel's log and the console: what goes in comes out, and what makes no sense is an
- * error. */
+/* The kernel's log: what goes in comes out, and what makes no sense is an error. */
 #include <errno.h>
 
 #include <limen/message.h>
@@ -79,21 +78,6 @@ static bool read_window(void)
            limen_log_read(whole, info.log_start + 0x80000000, bytes, 1) == -ERANGE;
 }
 
-static bool console_errors(void)
-{
-    uint8_t byte = 'x';
-    bool right = true;
-    static const uint32_t channels[] = {CONSOLE_COUNT, 100, 0x80000000, 0xffffffff};
-    for (unsigned int i = 0; i < sizeof(channels) / sizeof(*channels); i++)
-        right = right && limen_console_write(channels[i], &byte, 1) == -ENODEV &&
-                limen_console_read(channels[i], &byte, 1) == -ENODEV;
-    return right && limen_console_write(CONSOLE_MAIN, &byte, 0) == 0 &&
-           limen_console_read(CONSOLE_MAIN, &byte, 0) == 0 &&
-           limen_console_write(CONSOLE_MAIN, (void *)KERNEL_BASE, 1) == -EFAULT &&
-           limen_console_write(CONSOLE_MAIN, NULL, 1) == -EFAULT &&
-           limen_console_read(CONSOLE_MAIN, (void *)KERNEL_BASE, 1) == -EFAULT;
-}
-
 /* What every program gets is there for writing, and for nothing else. */
 static bool writer_only_writes(void)
 {
@@ -138,7 +122,6 @@ static const struct test_case cases[] = {
     {"the log's window", read_window},
     {"the log's handle only writes", writer_only_writes},
     {"who listens to the log", listener},
-    {"console calls that make no sense", console_errors},
 };
 
 int main(void)

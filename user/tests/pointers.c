@@ -170,8 +170,6 @@ static void other_arguments(uint32_t number, uint32_t words[WORDS])
         words[0] = CLOCK_ID_MONOTONIC;
     if (number == SYS_LIMEN_futex_wait)
         words[1] = expected;
-    if (number == SYS_LIMEN_console_write)
-        words[0] = CONSOLE_MAIN;
     if (number == SYS_LIMEN_memory_read || number == SYS_LIMEN_memory_write)
         words[1] = address_of(good) + 64;
     if (is_message(number))
@@ -193,7 +191,7 @@ static bool would_not_end(uint32_t number, int argument, const struct place *pla
     bool usable = place->kind == PLACE_READ_ONLY || place->kind == PLACE_GOOD;
     bool forever =
         place->address == 0 && strcmp(calls[number].arguments[argument], "deadline") == 0;
-    if (number == SYS_LIMEN_thread_exit || number == SYS_LIMEN_console_read)
+    if (number == SYS_LIMEN_thread_exit)
         return true;
     if (number == SYS_LIMEN_thread_create)
         return usable;
@@ -286,7 +284,7 @@ static const struct place *places(unsigned int *count)
  */
 static bool is_noise(uint32_t number, const struct place *place)
 {
-    bool prints = number == SYS_LIMEN_console_write || number == SYS_LIMEN_log_write;
+    bool prints = number == SYS_LIMEN_log_write;
     return prints && place->address != read_only_page &&
            (place->kind == PLACE_READ_ONLY || place->kind == PLACE_GOOD ||
             place->kind == PLACE_HALF);
@@ -349,7 +347,6 @@ static const struct wrong_size wrong_sizes[] = {
     {"memory_write", SYS_LIMEN_memory_write, 2, 3},
     {"log_read", SYS_LIMEN_log_read, 2, 3},
     {"log_write", SYS_LIMEN_log_write, 1, 2},
-    {"console_write", SYS_LIMEN_console_write, 1, 2},
 };
 
 static void test_wrong_size(const struct wrong_size *wrong)

@@ -129,7 +129,6 @@ static void block_in(uint32_t call)
     uint64_t far = ~0ull;
     struct child other;
     struct process_end end;
-    uint8_t byte;
     flag = 1;
     switch (call) {
     case SYS_LIMEN_clock_sleep:
@@ -142,8 +141,8 @@ static void block_in(uint32_t call)
         other = child_create(CHILD_PAGES);
         (void)limen_process_wait(other.process, &end, NULL);
         break;
-    case SYS_LIMEN_console_read:
-        (void)limen_console_read(CONSOLE_MAIN, &byte, 1);
+    case SYS_LIMEN_receive:
+        (void)limen_receive(handle_of(limen_port_create()), NULL);
         break;
     default:
         for (;;)
@@ -171,7 +170,7 @@ static bool kill_blocked(void)
     return kill_blocked_in(SYS_LIMEN_clock_sleep) &&
            kill_blocked_in(SYS_LIMEN_futex_wait) &&
            kill_blocked_in(SYS_LIMEN_process_wait) &&
-           kill_blocked_in(SYS_LIMEN_console_read) &&
+           kill_blocked_in(SYS_LIMEN_receive) &&
            kill_blocked_in(SYS_LIMEN_thread_yield);
 }
 

@@ -35,7 +35,7 @@ static inline bool server_begin(struct test_server *server, const char *path,
         .path = path,
         .envp = none,
         .pages = pages,
-        .flags = SPAWN_NO_ARCHIVE,
+        .flags = SPAWN_NO_ARCHIVE | SPAWN_NO_CONSOLE,
         .gifts = gifts,
         .gift_count = more_count + 1,
     };

@@ -15,8 +15,8 @@
  *     };
  *
  * declares on_NAME for each operation, which the server must then have, and makes the
- * table. A handler gets a request that keeps to its row, and answers the result. It may
- * defer the answer (server_defer): then its result goes nowhere.
+ * table. A handler gets a request that keeps to its row, and answers the result, or
+ * defers the answer (server_wait).
  */
 #ifndef LIMEN_SERVER_H
 #define LIMEN_SERVER_H
@@ -72,22 +72,42 @@ struct server {
 #define SERVER_ROW(number, name, request, reply, least, most, handles) \
     [number] = {#name, least, most, handles, serve_##name},
 
-/* Serves for ever; answers an error only where the port is no good. */
+/* Serves for ever; answers an error only where the port is no good, or there is no memory
+ * to begin with. */
 long server_run(const struct server *server);
 
-/* Defers the answer to the request that is being handled: a reply handle, or an error. */
-static inline long server_defer(void)
-{
-    return limen_reply_defer();
-}
+/* --- Answers that come later --- */
 
-/* Answers a deferred request by its handle, which is gone afterwards, with a result
- * alone, or with a handle or bytes, too (message's `words` are set here). ESRCH: the
- * client is no more. */
-long server_answer(handle_t reply, long result);
-long server_answer_with(handle_t reply, long result, struct message *message);
+/* A deferred request. Its client waits, unless it has ended meanwhile. */
+struct server_waiter {
+    struct server_waiter *next, *previous; /* in its queue */
+    struct server_waiter *all_next, *all_previous;
+    struct server_queue *queue;
+    handle_t reply;    /* owned */
+    uint32_t words[3]; /* the server's own */
+};
 
-/* Whether the client of a deferred request still waits. */
-bool server_awaited(handle_t reply);
+/* Deferred requests, the longest waiting first. Begins as zeros; does not move. */
+struct server_queue {
+    struct server_waiter *first, *last;
+};
+
+/* Makes room for deferred requests: server_run does. */
+bool server_wait_init(void);
+
+/* Defers the request that is being handled. Its handler's result goes nowhere then. 0, or
+ * ENOMEM: more wait than there is room for in half of this process's quota; nothing is
+ * deferred. Clients that have ended are dropped before that, from any queue. */
+long server_wait(struct server_queue *queue, struct server_waiter **waiter);
+
+/* Answers a deferred request, which is gone afterwards, with a result alone, or with a
+ * handle or bytes, too (words[0] of the message is set here). ESRCH: the client is no
+ * more. */
+long server_answer(struct server_waiter *waiter, long result);
+long server_answer_with(struct server_waiter *waiter, long result,
+                        struct message *message);
+
+/* Drops a deferred request, whose client gets EPIPE if it still waits. */
+void server_drop(struct server_waiter *waiter);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * Starting programs: a member of the boot archive, an ELF file in memory, or the running
  * program once more, in a new process with arguments, environment, a quota and chosen
- * handles: the boot archive, the kernel's log to write to, the name server, and what is
- * asked for here.
+ * handles: the boot archive, the kernel's log to write to, the name server, the
+ * console, and what is asked for here.
  *
  *     struct limen_child child;
  *     struct limen_spawn how = {.path = "programs/hello", .argv = argv};
@@ -25,6 +25,7 @@
 /* limen_spawn.flags */
 #define SPAWN_RESOURCE (1u << 0)        /* give AT_LIMEN_RESOURCE, if there */
 #define SPAWN_NO_ARCHIVE (1u << 1)      /* do not give the boot archive */
+#define SPAWN_NO_CONSOLE (1u << 3)      /* nor the console: output goes to the log */
 #define SPAWN_SILENT (1u << 2)          /* no report of a fault */
 
 #define SPAWN_STACK_SIZE 0x800000u      /* room, not memory in use */

@@ -5,6 +5,9 @@
 #include <stddef.h>
 #include <string.h>
 
+#include <limen/console.h>
+#include <limen/inherit.h>
+
 #define GIBIBYTE 0x40000000u
 #define TABLE_SPAN 0x400000u /* what one page table maps */
 #define DENSE_PAGES 16384u
@@ -83,5 +86,5 @@ void load_copies(void)
     check("handle_close", limen_handle_close(process));
     memset(buffer, 0, sizeof(buffer));
     check("console_write",
-          limen_console_write(CONSOLE_ERROR, buffer, sizeof(buffer) / 16));
+          limen_console_write(limen_inherited(AT_LIMEN_ERROR), buffer, sizeof(buffer)));
 }

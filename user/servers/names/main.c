@@ -4,16 +4,11 @@
  * and whoever asks is known by the badge of the endpoint. See limen/names.def.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/auxv.h>
 
 #include <limen/server.h>
 
 #include "table.h"
-
-/* A waiter takes a reply object, a handle slot, itself, and perhaps an entry: less than
- * PAGE_SIZE / WAITERS_PER_PAGE bytes, and that in half of the quota. */
-#define WAITERS_PER_PAGE 8
 
 #define OPERATION SERVER_HANDLER
 #include <limen/names.def>
@@ -69,11 +64,9 @@ static long on_names_wait(struct server_request *call, const struct protocol_non
         answer_endpoint(call, entry);
         return 0;
     }
-    long reply = server_defer();
-    if (reply >= 0 && !table_wait(entry, (handle_t){(uint32_t)reply}))
-        (void)server_answer((handle_t){(uint32_t)reply}, -ENOMEM);
+    long error = table_wait(entry);
     table_release(entry);
-    return reply < 0 ? reply : 0;
+    return error;
 }
 
 static long on_names_publish(struct server_request *call, const struct protocol_none *,
@@ -141,8 +134,5 @@ int main(void)
         .handle_room = 1,
         .event = on_event,
     };
-    struct process_info info = {0};
-    (void)limen_process_info(HANDLE_SELF, &info);
-    table_init(info.pages_limit / 2 * WAITERS_PER_PAGE);
     return (int)-server_run(&server);
 }

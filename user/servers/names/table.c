@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The names: table.h. A hash table with chains. Entries and waiters are the heap's; the
- * number of waiters is bounded, so that the heap, and the kernel's memory for their
- * replies, suffices for the rest.
+ * The names: table.h. A hash table with chains. Entries are the heap's; those that are
+ * only waited for are bounded with the number of waiters.
  */
 #include "table.h"
 
@@ -10,17 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <limen/server.h>
-
 #define BUCKETS 256u
 
 static struct entry *buckets[BUCKETS];
-static uint32_t waiter_count, waiter_limit;
-
-void table_init(uint32_t waiters_max)
-{
-    waiter_limit = waiters_max;
-}
 
 /* --- Entries --- */
 
@@ -51,7 +42,6 @@ struct entry *table_take(const uint8_t *name, uint32_t length)
         return NULL;
     struct entry **bucket = bucket_of(name, length);
     entry->next = *bucket;
-    entry->last = &entry->first;
     entry->length = length;
     memcpy(entry->name, name, length);
     *bucket = entry;
@@ -60,7 +50,7 @@ struct entry *table_take(const uint8_t *name, uint32_t length)
 
 void table_release(struct entry *entry)
 {
-    if (entry->owner != NAMES_NOBODY || entry->first)
+    if (entry->owner != NAMES_NOBODY || entry->waiters.first)
         return;
     struct entry **link = bucket_of(entry->name, entry->length);
     while (*link != entry)
@@ -69,74 +59,43 @@ void table_release(struct entry *entry)
     free(entry);
 }
 
-/* --- Waiters --- */
-
-static void remove_waiter(struct entry *entry, struct waiter **link)
-{
-    struct waiter *waiter = *link;
-    *link = waiter->next;
-    if (entry->last == &waiter->next)
-        entry->last = link;
-    free(waiter);
-    waiter_count--;
-}
-
-/* Drops those of an entry's first waiters that have ended, at most so many. */
-static void drop_ended(struct entry *entry, uint32_t most)
-{
-    struct waiter **link = &entry->first;
-    while (*link && most--) {
-        if (server_awaited((*link)->reply)) {
-            link = &(*link)->next;
-            continue;
-        }
-        limen_handle_close((*link)->reply);
-        remove_waiter(entry, link);
-    }
-}
-
-/* Drops all that have ended, but keeps one entry, and frees those that nobody needs. */
-static void drop_all_ended(const struct entry *kept)
+/* Frees all that nobody needs, but for one: their waiters have ended. */
+static void release_all(const struct entry *kept)
 {
     for (uint32_t i = 0; i < BUCKETS; i++) {
         struct entry *next;
         for (struct entry *entry = buckets[i]; entry; entry = next) {
             next = entry->next;
-            drop_ended(entry, UINT32_MAX);
             if (entry != kept)
                 table_release(entry);
         }
     }
 }
 
-bool table_wait(struct entry *entry, handle_t reply)
+/* --- Waiters --- */
+
+/* Where clients ended there may be entries that nobody waits for any more: they go now
+ * and then, so that they are few. */
+long table_wait(struct entry *entry)
 {
-    drop_ended(entry, 2);
-    if (waiter_count >= waiter_limit)
-        drop_all_ended(entry);
-    struct waiter *waiter =
-        waiter_count < waiter_limit ? malloc(sizeof *waiter) : NULL;
-    if (!waiter)
-        return false;
-    *waiter = (struct waiter){.reply = reply};
-    *entry->last = waiter;
-    entry->last = &waiter->next;
-    waiter_count++;
-    return true;
+    struct server_waiter *waiter;
+    static uint32_t waits;
+    if (++waits % BUCKETS == 0)
+        release_all(entry);
+    return server_wait(&entry->waiters, &waiter);
 }
 
 /* Answers everybody who waits: the endpoint, or an error. */
 static void answer_waiters(struct entry *entry, long result)
 {
-    while (entry->first) {
+    while (entry->waiters.first) {
         struct message message = {.words = {0}};
         if (result == 0) {
             message.handle_count = 1;
             message.handles[0] = entry->endpoint;
             message.rights[0] = NAME_RIGHTS;
         }
-        (void)server_answer_with(entry->first->reply, result, &message);
-        remove_waiter(entry, &entry->first);
+        (void)server_answer_with(entry->waiters.first, result, &message);
     }
 }
 

@@ -9,24 +9,16 @@
 #include <stdint.h>
 
 #include <limen/names.h>
-
-/* One who waits for a name. */
-struct waiter {
-    struct waiter *next;
-    handle_t reply; /* owned */
-};
+#include <limen/server.h>
 
 struct entry {
-    struct entry *next;            /* in its bucket */
-    uint32_t owner;                /* badge that may publish it, or NAMES_NOBODY */
-    handle_t endpoint;             /* owned: what it means; value 0: nothing now */
-    struct waiter *first, **last;  /* the longest waiting first */
+    struct entry *next; /* in its bucket */
+    uint32_t owner;     /* badge that may publish it, or NAMES_NOBODY */
+    handle_t endpoint;  /* owned: what it means; value 0: nothing now */
+    struct server_queue waiters;
     uint32_t length;
     char name[NAME_BYTES_MAX];
 };
-
-/* How many may wait at most, all together. */
-void table_init(uint32_t waiters_max);
 
 /* The entry of a name; null: there is none. */
 struct entry *table_find(const uint8_t *name, uint32_t length);
@@ -34,9 +26,9 @@ struct entry *table_find(const uint8_t *name, uint32_t length);
 /* The same, but makes it; null: no memory. */
 struct entry *table_take(const uint8_t *name, uint32_t length);
 
-/* Adds whoever is behind the reply handle to those who wait, first dropping some who have
- * ended. False: no memory, or too many wait; the handle stays the caller's. */
-bool table_wait(struct entry *entry, handle_t reply);
+/* Defers the request that is being handled until the name means something, or nobody may
+ * publish it any more. 0 or an error. */
+long table_wait(struct entry *entry);
 
 /* Sets what a name means, or value 0, closes what it meant before, and answers those who
  * wait, if it means something. The handle becomes the entry's. */

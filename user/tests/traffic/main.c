@@ -11,6 +11,9 @@
 #include <stdlib.h>
 
 #include <limen/archive.h>
+#include <limen/console.h>
+#include <limen/inherit.h>
+#include <limen/names.h>
 
 #include "../cases.h"
 #include "traffic.h"
@@ -226,11 +229,12 @@ static bool workload(uint32_t seed, uint64_t moment)
 /* Written as they are, where no line becomes two and no screen scrolls. */
 static char text[64 * 1024];
 static uint32_t text_size;
+static handle_t records_go_to; /* of the console */
 
-static void write_text(uint32_t channel)
+static void write_text(handle_t console)
 {
     for (uint32_t done = 0; done < text_size;) {
-        long part = limen_console_write(channel, text + done, text_size - done);
+        long part = limen_console_write(console, text + done, text_size - done);
         if (part <= 0)
             break;
         done += (uint32_t)part;
@@ -243,7 +247,7 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
     va_list list;
 
     if (sizeof(text) - text_size < LINE_MAX)
-        write_text(CONSOLE_DATA);
+        write_text(records_go_to);
     va_start(list, format);
     text_size += (uint32_t)vsnprintf(text + text_size, LINE_MAX, format, list);
     va_end(list);
@@ -319,6 +323,7 @@ static int write_logs(const struct archive_member *seeds)
 {
     uint32_t seed = 0;
 
+    records_go_to = handle_of(limen_name_wait(CONSOLE_DATA_NAME));
     touch_own_memory();
     for (uint32_t i = 0; i < seeds->size; i++) {
         bool digit = seeds->bytes[i] >= '0' && seeds->bytes[i] <= '9';
@@ -328,7 +333,7 @@ static int write_logs(const struct archive_member *seeds)
         if (digit && !more)
             write_log(seed);
     }
-    write_text(CONSOLE_DATA);
+    write_text(records_go_to);
     return 0;
 }
 
@@ -360,13 +365,14 @@ static void test_seed(uint32_t seed)
         for (uint32_t worker = 0; worker < WORKERS; worker++)
             judge_log(i, worker, &records, &wrong);
     fflush(stdout);
-    write_text(CONSOLE_MAIN);
+    write_text(records_go_to);
     tap_ok(records > 0 && wrong == 0, "seed %u: every answer is right", seed);
     tap_is(after, before, "seed %u: the free page frames", seed);
 }
 
 static int test(void)
 {
+    records_go_to = limen_inherited(AT_LIMEN_OUTPUT);
     tap_plan(3 * TEST_SEEDS + 1);
     touch_own_memory();
     for (uint32_t seed = 1; seed <= TEST_SEEDS; seed++)

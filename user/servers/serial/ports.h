@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The instructions for I/O ports. */
+#ifndef SERIAL_PORTS_H
+#define SERIAL_PORTS_H
+
+#include <stdint.h>
+
+static inline uint8_t in8(uint16_t port)
+{
+    uint8_t value;
+    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+
+static inline void out8(uint16_t port, uint8_t value)
+{
+    __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+}
+
+#endif
