@@ -83,6 +83,29 @@ $(B)/tests/boot/%.o: tests/boot/%.S
 
 -include $(BOOT_STUB_O:.o=.d)
 
+# libFuzzer on the unit tests' models: tests/fuzz/NAME.c, linked with what the unit test
+# of that name is linked with. FUZZ_KERNEL may be a copy of the kernel's files.
+HOST_FUZZ := archive command elf futex handle multiboot quota region space tree user_range
+FUZZ_KERNEL := kernel
+HOST_FUZZ_CC := clang -std=gnu2x -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter \
+  -Wno-unused-function -Wno-unused-const-variable -Wno-attributes -DLIMEN_KERNEL \
+  -Iinclude -I$(FUZZ_KERNEL) -Ilibc/include -fno-omit-frame-pointer \
+  -fno-sanitize-recover=undefined -fsanitize=fuzzer,address,undefined
+# Its random numbers are the fuzzer's.
+HOST_FUZZ_COMMON := -Drandom_below=host_random_below -Drandom_begin=host_random_begin
+
+TEST_SUITES += fuzz/host=tests/check-fuzz-host
+TEST_NEEDS += $(HOST_FUZZ:%=$(B)/tests/fuzz/%)
+
+$(B)/tests/fuzz/host.o: tests/unit/host.c $(wildcard $(FUZZ_KERNEL)/*.h tests/unit/*.h)
+	@mkdir -p $(@D)
+	$(HOST_FUZZ_CC) $(HOST_FUZZ_COMMON) -c -o $@ $<
+
+$(B)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.c $(B)/tests/fuzz/host.o \
+    $$(UNIT_%) $(wildcard $(FUZZ_KERNEL)/*.[ch] tests/unit/*.[ch] tests/fuzz/*.h)
+	$(HOST_FUZZ_CC) -o $@ $< tests/fuzz/fuzz.c $(B)/tests/fuzz/host.o \
+	  $(FUZZ_KERNEL)/frame.c $(UNIT_$*:kernel/%=$(FUZZ_KERNEL)/%) -lcmocka
+
 # The kernel that checks itself, and random calls on it: see user/fuzz.
 FUZZ_NEEDS := $(B)/sanitize/kernel/limen.elf $(B)/user/fuzz $(B)/user/init \
   $(USER_SERVERS)
@@ -93,9 +116,10 @@ $(B)/sanitize/kernel/limen.elf: FORCE
 	+@$(MAKE) --no-print-directory SANITIZE=1 B=$(B)/sanitize $@
 
 .PHONY: fuzz
-fuzz: $(FUZZ_NEEDS)
+fuzz: $(FUZZ_NEEDS) $(HOST_FUZZ:%=$(B)/tests/fuzz/%)
 	@mkdir -p $(B)/tests
 	B='$(B)' tests/check-fuzz 10000000 new
+	B='$(B)' tests/check-fuzz-host 60
 
 .PHONY: test test-needs test-command test-unit test-checks test-boot
 test: $$(TEST_NEEDS)
