@@ -70,11 +70,13 @@ void arch_thread_stop(struct thread *thread);
 /* Gives back what the processor's state of an ended thread holds. */
 void arch_thread_destroy(struct thread *thread);
 /* Makes `next` the thread whose frame the entry stubs fill and the exits restore. */
-FAST_CALL void arch_switch(struct thread *previous, struct thread *next);
+void arch_switch(struct thread *previous, struct thread *next);
+/* The same, and leaves the kernel to `next`; nothing but its call may be left to do. */
+_Noreturn void arch_leave_to(struct thread *previous, struct thread *next);
 /* The same, with the processor's time going on to count for the one before. */
-FAST_CALL void arch_handoff(struct thread *previous, struct thread *next);
+_Noreturn void arch_handoff(struct thread *previous, struct thread *next);
 /* Leaves the kernel to the running thread at once; nothing may be left to do. */
-FAST_CALL _Noreturn void arch_leave(struct SystemCallFrame *frame);
+_Noreturn void arch_leave(struct SystemCallFrame *frame);
 /* Leaves the kernel after doing all that is in cpu()->work. */
 _Noreturn void arch_leave_after_work(void);
 /* Sets a segment base of the running thread; `which` is 0 (%fs) or 1 (%gs). */

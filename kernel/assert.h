@@ -24,9 +24,8 @@ _Noreturn void boot_refuse(const char *why);
          ? (void)0        \
          : panic("assertion failed: %s (%s:%d)", #condition, __FILE__, __LINE__))
 
-/* Passes arguments in registers: for the paths that count instructions, and the entry
- * stubs. */
-#define FAST_CALL __attribute__((regparm(3)))
+/* For what several fast paths share. */
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 #define likely(condition) __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)

@@ -13,22 +13,23 @@ static struct thread *self(void)
     return cpu()->current;
 }
 
+/* The rights asked for are those that no other object has: handle.h. */
 static inline long find_port(handle_t handle, uint32_t rights, struct port **port)
 {
     struct handle_table *handles = &self()->process->handles;
-    struct object *object = handle_find(handles, handle, OBJECT_PORT, rights);
+    struct handle_slot *slot = handle_slot(handles, handle, rights);
 
-    *port = container_of(object, struct port, object);
-    return likely(object) ? 0 : handle_error(handles, handle, OBJECT_PORT);
+    *port = likely(slot) ? container_of(slot->object, struct port, object) : NULL;
+    return likely(slot) ? 0 : handle_error(handles, handle, OBJECT_PORT);
 }
 
 static inline long find_endpoint(handle_t handle, struct endpoint **endpoint)
 {
     struct handle_table *handles = &self()->process->handles;
-    struct object *object = handle_find(handles, handle, OBJECT_ENDPOINT, RIGHT_SEND);
+    struct handle_slot *slot = handle_slot(handles, handle, RIGHT_SEND);
 
-    *endpoint = container_of(object, struct endpoint, object);
-    return likely(object) ? 0 : handle_error(handles, handle, OBJECT_ENDPOINT);
+    *endpoint = likely(slot) ? container_of(slot->object, struct endpoint, object) : NULL;
+    return likely(slot) ? 0 : handle_error(handles, handle, OBJECT_ENDPOINT);
 }
 
 /* Hands the object that was just made to the caller. */
@@ -114,7 +115,7 @@ long sys_reply_receive(handle_t handle, uint32_t w0, uint32_t w1, uint32_t w2)
         return error;
     struct thread *client = self()->client;
     struct thread *answered =
-        client ? port_answer_only(client, port_words(self())) : NULL;
+        client ? port_answer_only(client, self()->frame.words) : NULL;
     return port_receive(port, DEADLINE_NONE, answered);
 }
 

@@ -25,7 +25,7 @@ static inline bool deadline_passed(uint64_t deadline)
 /* Blocks the running thread until then, when its call answers `result`. */
 static inline void deadline_block(uint64_t deadline, long result)
 {
-    if (deadline == DEADLINE_NONE)
+    if (likely(deadline == DEADLINE_NONE))
         thread_block();
     else
         thread_block_until(deadline, result);

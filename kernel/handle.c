@@ -23,7 +23,7 @@ static_assert(RIGHTS_ALL <= SLOT_MASK, "the rights have room");
 static uint32_t meaningful(const struct object *object)
 {
     return RIGHTS_ALL & ~(object->type == OBJECT_ENDPOINT ? 0 : RIGHT_SEND) &
-           ~(object->type == OBJECT_PORT ? 0 : RIGHT_RECEIVE);
+           ~(object->type == OBJECT_PORT ? 0 : RIGHT_RECEIVE | RIGHT_MINT);
 }
 
 /* Makes the slot's tag that of a free slot, the last one. */

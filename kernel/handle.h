@@ -37,8 +37,8 @@ struct handle_slot {
  * handle's value has it, so that one XOR compares them; and whoever asks for a right need
  * not ask for more.
  *
- * RIGHT_SEND is only ever had by an endpoint's handles and RIGHT_RECEIVE by a port's: for
- * the fast paths (i386/fast_call.S) the right tells the type.
+ * RIGHT_SEND is only ever had by an endpoint's handles, RIGHT_RECEIVE and RIGHT_MINT by a
+ * port's: there the right tells the type.
  */
 #define HANDLE_FREE (1u << 31)
 #define HANDLE_NO_SLOT ((1u << HANDLE_SLOT_BITS) - 1) /* as the next free slot */

@@ -3,8 +3,8 @@
 
 KERNEL_CFLAGS := $(ARCH_CFLAGS) -std=gnu2x -ffreestanding -O2 -g -Wall -Wextra -Werror \
   -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter -mgeneral-regs-only \
-  -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-common -DLIMEN_KERNEL \
-  -Iinclude -I$(B)/kernel -Ikernel $(KERNEL_EXTRA_CFLAGS)
+  -mregparm=3 -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-common \
+  -DLIMEN_KERNEL -Iinclude -I$(B)/kernel -Ikernel $(KERNEL_EXTRA_CFLAGS)
 
 # SANITIZE=1: undefined behaviour is a panic, and so is a write to what is free. For a
 # build folder of its own: `make SANITIZE=1 B=build/sanitize`.
@@ -29,7 +29,7 @@ KERNEL_O := $(KERNEL_C:%.c=$(B)/%.o) $(KERNEL_S:%.S=$(B)/%.o)
 
 $(B)/kernel/limen.elf: $(KERNEL_O) linker.ld
 	$(CC) $(ARCH_CFLAGS) -nostdlib -static -Wl,-T,linker.ld -Wl,--build-id=none \
-	  -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -o $@ $(KERNEL_O) $(LIBGCC)
+	  -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -o $@ $(KERNEL_O)
 
 $(B)/kernel/%.o: kernel/%.c
 	@mkdir -p $(@D)

@@ -19,95 +19,6 @@
 
 struct thread port_no_receiver = {.state = THREAD_ENDED, .priority = (uint8_t)-1};
 
-/* --- Objects --- */
-
-struct port *port_create(struct quota *quota)
-{
-    struct port *port = slab_take(quota, SLAB_PORT);
-
-    if (!port)
-        return NULL;
-    object_init(&port->object, OBJECT_PORT);
-    port->quota = quota;
-    port->receiver = &port_no_receiver;
-    list_init(&port->receivers);
-    list_init(&port->events);
-    list_init(&port->servers);
-    list_init(&port->interrupts);
-    priority_queue_init(&port->callers);
-    return port;
-}
-
-/* Frees the memory of a dead port that nothing points to. */
-static void free_if_last(struct port *port)
-{
-    if (!port->dead || port->endpoints > 0)
-        return;
-    slab_give(port->quota, port);
-}
-
-struct endpoint *endpoint_create(struct quota *quota, struct port *port, uint32_t badge)
-{
-    struct endpoint *endpoint = slab_take(quota, SLAB_SMALL);
-
-    if (!endpoint)
-        return NULL;
-    object_init(&endpoint->object, OBJECT_ENDPOINT);
-    endpoint->quota = quota;
-    endpoint->port = port;
-    port->endpoints++;
-    endpoint->closed = (struct port_event){.badge = badge, .kind = MESSAGE_CLOSED};
-    list_init(&endpoint->closed.link);
-    return endpoint;
-}
-
-void endpoint_free(struct endpoint *endpoint)
-{
-    struct port *port = endpoint->port;
-
-    port->endpoints--;
-    slab_give(endpoint->quota, endpoint);
-    free_if_last(port);
-}
-
-/* It goes when its port has been told. */
-void endpoint_destroy(struct endpoint *endpoint)
-{
-    if (endpoint->port->dead)
-        endpoint_free(endpoint);
-    else
-        port_post(endpoint->port, &endpoint->closed);
-}
-
-struct reply *reply_create(struct quota *quota)
-{
-    struct reply *reply = slab_take(quota, SLAB_SMALL);
-
-    if (!reply)
-        return NULL;
-    object_init(&reply->object, OBJECT_REPLY);
-    reply->quota = quota;
-    return reply;
-}
-
-void port_defer(struct reply *reply)
-{
-    struct thread *self = cpu()->current;
-
-    reply->client = self->client;
-    reply->client->reply = reply;
-    reply->client->server = NULL;
-    self->client = NULL;
-    priority_settle(self);
-}
-
-void reply_destroy(struct reply *reply)
-{
-    if (reply->client)
-        port_fail(reply->client, -EPIPE);
-    slab_give(reply->quota, reply);
-}
-
 /* --- Who waits --- */
 
 /* The callers of the port have changed, or who serves it. */
@@ -118,9 +29,9 @@ static void settle_server(struct port *port)
 }
 
 /* A thread that waits for a message, or NULL. */
-static struct thread *first_receiver(struct port *port)
+static inline struct thread *first_receiver(struct port *port)
 {
-    if (port->receiver != &port_no_receiver)
+    if (likely(port->receiver != &port_no_receiver))
         return port->receiver;
     return list_empty(&port->receivers)
                ? NULL
@@ -128,15 +39,15 @@ static struct thread *first_receiver(struct port *port)
 }
 
 /* Takes a receiver out of those that wait. */
-static void take_receiver(struct port *port, struct thread *receiver)
+static inline void take_receiver(struct port *port, struct thread *receiver)
 {
-    if (port->receiver == receiver)
-        port->receiver = &port_no_receiver;
-    else
-        list_remove(&receiver->queue);
     receiver->state = THREAD_BLOCKED;
-    if (unlikely(receiver->timed))
-        thread_stop_timer(receiver);
+    if (likely(port->receiver == receiver)) {
+        port->receiver = &port_no_receiver;
+        return;
+    }
+    list_remove(&receiver->queue);
+    thread_stop_timer(receiver);
 }
 
 static struct thread *first_caller(struct port *port)
@@ -156,20 +67,20 @@ static void leave_callers(struct thread *caller)
 }
 
 /* Cuts the links between a client and whoever is to answer. */
-static void unlink_client(struct thread *client)
+static inline void unlink_client(struct thread *client)
 {
     struct thread *server = client->server;
 
-    if (client->reply)
-        client->reply->client = NULL;
-    client->reply = NULL;
-    client->server = NULL;
     client->state = THREAD_BLOCKED;
-    if (server) {
-        server->client = NULL;
-        if (server->priority != server->base_priority)
-            priority_settle(server);
+    if (unlikely(client->reply)) {
+        client->reply->client = NULL;
+        client->reply = NULL;
+        return;
     }
+    client->server = NULL;
+    server->client = NULL;
+    if (unlikely(server->priority != server->base_priority))
+        priority_settle(server);
 }
 
 static void link_client(struct thread *client, struct thread *server)
@@ -218,9 +129,10 @@ void port_leave(struct thread *thread)
 
 /* --- Messages --- */
 
-uint32_t *port_words(struct thread *thread)
+/* Where a thread's three words stand. */
+static inline uint32_t *words_of(struct thread *thread)
 {
-    return thread->long_message ? thread->message.words : &thread->frame.esi;
+    return thread->long_message ? thread->message.words : thread->frame.words;
 }
 
 static inline void copy_words(uint32_t *to, const uint32_t *from)
@@ -230,18 +142,25 @@ static inline void copy_words(uint32_t *to, const uint32_t *from)
     to[2] = from[2];
 }
 
-/* Puts a message where the receiver looks for it; the kind that it is told. */
-static inline long put_message(struct thread *receiver, enum message_kind kind,
-                               uint32_t badge, const uint32_t words[3])
+static void put_long(struct thread *receiver, enum message_kind kind, uint32_t badge,
+                     const uint32_t words[3])
 {
-    copy_words(port_words(receiver), words);
-    if (receiver->long_message) {
-        receiver->message.kind = kind;
-        receiver->message.badge = badge;
+    copy_words(receiver->message.words, words);
+    receiver->message.kind = kind;
+    receiver->message.badge = badge;
+}
+
+/* Gives a message to the running thread; the kind that it is told. */
+static long accept(enum message_kind kind, uint32_t badge, const uint32_t words[3])
+{
+    struct thread *self = cpu()->current;
+
+    if (self->long_message) {
+        put_long(self, kind, badge, words);
     } else {
-        receiver->frame.ebx = badge;
-        if (receiver == cpu()->current)
-            cpu()->work |= WORK_FRAME;
+        copy_words(self->frame.words, words);
+        self->frame.ebx = badge;
+        cpu()->work |= WORK_FRAME;
     }
     return (long)kind;
 }
@@ -251,13 +170,14 @@ static inline long put_message(struct thread *receiver, enum message_kind kind,
 static inline void deliver(struct thread *receiver, enum message_kind kind,
                            uint32_t badge, const uint32_t words[3])
 {
-    long result = put_message(receiver, kind, badge, words);
-
-    if (receiver->long_message) {
+    if (unlikely(receiver->long_message)) {
+        put_long(receiver, kind, badge, words);
         receiver->finishing = true;
         thread_redo(receiver);
     } else {
-        thread_complete(receiver, result);
+        copy_words(receiver->frame.words, words);
+        receiver->frame.ebx = badge;
+        thread_complete(receiver, (long)kind);
     }
 }
 
@@ -302,31 +222,32 @@ static void join_callers(struct endpoint *endpoint, enum message_kind kind)
     settle_server(port);
 }
 
-FAST_CALL long port_send(struct endpoint *endpoint, enum message_kind kind)
+long port_send(struct endpoint *endpoint, enum message_kind kind)
 {
     struct thread *self = cpu()->current;
     struct port *port = endpoint->port;
 
-    if (port->dead)
-        return -EPIPE;
     struct thread *receiver = first_receiver(port);
-    if (!receiver) {
+
+    if (unlikely(!receiver)) {
+        if (port->dead)
+            return -EPIPE;
         join_callers(endpoint, kind);
         return 0;
     }
-    if (!message_fits(self, receiver))
+    if (unlikely(!message_fits(self, receiver)))
         return -E2BIG;
     /* nothing below fails */
     take_receiver(port, receiver);
     if (!waits(kind)) {
-        deliver(receiver, kind, endpoint->closed.badge, port_words(self));
+        deliver(receiver, kind, endpoint->closed.badge, words_of(self));
         schedule_ready_next(receiver);
         return 0;
     }
     link_client(self, receiver);
     if (self->priority > receiver->priority)
         priority_settle(receiver);
-    deliver(receiver, kind, endpoint->closed.badge, port_words(self));
+    deliver(receiver, kind, endpoint->closed.badge, words_of(self));
     schedule_handoff(receiver);
     return 0;
 }
@@ -344,7 +265,7 @@ static long take_call(struct thread *caller)
         object_drop(&endpoint->object);
         return -EAGAIN;
     }
-    long result = put_message(self, kind, endpoint->closed.badge, port_words(caller));
+    long result = accept(kind, endpoint->closed.badge, words_of(caller));
     if (waits(kind))
         link_client(caller, self);
     else
@@ -359,7 +280,7 @@ static long take_event(struct port *port)
     struct port_event *event =
         container_of(list_take(&port->events), struct port_event, link);
     port->pending--;
-    long result = put_message(cpu()->current, event->kind, event->badge, no_words);
+    long result = accept(event->kind, event->badge, no_words);
 
     if (event->kind == MESSAGE_CLOSED)
         endpoint_free(container_of(event, struct endpoint, closed));
@@ -373,7 +294,8 @@ static void join_receivers(struct port *port, uint64_t deadline)
 
     deadline_block(deadline, -ETIMEDOUT);
     self->state = THREAD_RECEIVING;
-    if (port->receiver == &port_no_receiver && !self->long_message && !self->timed)
+    if (likely(port->receiver == &port_no_receiver && !self->long_message &&
+               !self->timed))
         port->receiver = self;
     else
         list_append(&port->receivers, &self->queue);
@@ -394,7 +316,7 @@ long port_receive(struct port *port, uint64_t deadline, struct thread *answered)
 
     if (self->client)
         return -EBUSY;
-    if (self->port != port) {
+    if (unlikely(self->port != port)) {
         /* Priorities are settled, perhaps that of the thread that was answered. */
         if (answered)
             schedule_ready_next(answered);
@@ -404,9 +326,9 @@ long port_receive(struct port *port, uint64_t deadline, struct thread *answered)
     for (;;) {
         long result = -EAGAIN;
         /* An interrupt may be a message: none is let in between a look and the wait. */
-        if (self->priority != self->base_priority)
+        if (unlikely(self->priority != self->base_priority))
             priority_settle(self);
-        if (port->pending == 0)
+        if (likely(port->pending == 0))
             break;
         if (answered) {
             schedule_ready_next(answered);
@@ -422,7 +344,7 @@ long port_receive(struct port *port, uint64_t deadline, struct thread *answered)
             return result;
         arch_take_interrupts(); /* any number of calls may have to be refused */
     }
-    if (deadline_passed(deadline))
+    if (unlikely(deadline_passed(deadline)))
         return -ETIMEDOUT;
     join_receivers(port, deadline);
     if (answered)
@@ -430,21 +352,22 @@ long port_receive(struct port *port, uint64_t deadline, struct thread *answered)
     return 0;
 }
 
-FAST_CALL struct thread *port_answer_only(struct thread *client, const uint32_t words[3])
+struct thread *port_answer_only(struct thread *client, const uint32_t words[3])
 {
     unlink_client(client);
     if (unlikely(client->faulted)) {
         fault_answer(client, words[0] == 0);
         return NULL;
     }
-    copy_words(port_words(client), words);
-    if (client->long_message) {
+    if (unlikely(client->long_message)) {
+        copy_words(client->message.words, words);
         if (!cpu()->current->long_message)
             message_bring_words(client);
         client->finishing = true;
         thread_redo(client);
     } else {
-        thread_complete(client, client->bound_call ? (long)words[0] : 0);
+        copy_words(client->frame.words, words);
+        thread_complete(client, unlikely(client->bound_call) ? (long)words[0] : 0);
     }
     return client;
 }
@@ -462,6 +385,17 @@ void port_fail(struct thread *client, long error)
         fault_answer(client, false);
     else
         thread_wake(client, error);
+}
+
+void port_defer(struct reply *reply)
+{
+    struct thread *self = cpu()->current;
+
+    reply->client = self->client;
+    reply->client->reply = reply;
+    reply->client->server = NULL;
+    self->client = NULL;
+    priority_settle(self);
 }
 
 /* --- The end of a port --- */
@@ -494,5 +428,5 @@ void port_destroy(struct port *port)
         arch_take_interrupts();
     }
     port->endpoints--;
-    free_if_last(port);
+    port_free_if_last(port);
 }

@@ -71,12 +71,15 @@ void port_destroy(struct port *port);
 void endpoint_destroy(struct endpoint *endpoint);
 void reply_destroy(struct reply *reply);
 
+/* Frees the memory of a dead port that nothing points to. */
+void port_free_if_last(struct port *port);
+
 /* Frees an endpoint that was never given to anybody, without telling its port. */
 void endpoint_free(struct endpoint *endpoint);
 
 /* Sends the running thread's message; its words stand in place (thread_words). 0, or a
  * negative error; for MESSAGE_CALL the answer comes later. */
-[[nodiscard]] FAST_CALL long port_send(struct endpoint *endpoint, enum message_kind kind);
+[[nodiscard]] long port_send(struct endpoint *endpoint, enum message_kind kind);
 
 /* Receives into the running thread: the kind of message, or a negative error. Waits until
  * the deadline if there is none. `answered`, from port_answer_only or NULL, goes on: at
@@ -102,8 +105,8 @@ void port_fail(struct thread *client, long error);
 
 /* Answers a client, which has yet to be scheduled, and is returned; NULL: there is
  * nothing to be done for it. */
-[[nodiscard]] FAST_CALL struct thread *port_answer_only(struct thread *client,
-                                                        const uint32_t words[3]);
+[[nodiscard]] struct thread *port_answer_only(struct thread *client,
+                                              const uint32_t words[3]);
 
 /* The running thread's client is answered by the reply object from now on. */
 void port_defer(struct reply *reply);
@@ -114,8 +117,5 @@ void port_receive_slowly(struct thread *thread);
 /* Takes a thread out of its part in messages: one that waits, and one that ends. */
 void port_leave_waits(struct thread *thread);
 void port_leave(struct thread *thread);
-
-/* Where a thread's three message words stand. */
-uint32_t *port_words(struct thread *thread);
 
 #endif

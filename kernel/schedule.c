@@ -109,13 +109,12 @@ void schedule_yield(void)
     struct list *first =
         priority_queue_rotate(&c->ready, &current->queue, current->priority);
     struct thread *next = container_of(first, struct thread, queue);
-    switch_to(next);
-    if (unlikely(next->restart))
-        arch_leave_after_work();
-    arch_leave(&next->frame);
+    c->slice_used = false;
+    c->current = next;
+    arch_leave_to(current, next);
 }
 
-FAST_CALL void schedule_handoff(struct thread *thread)
+void schedule_handoff(struct thread *thread)
 {
     struct cpu *c = cpu();
 
@@ -129,9 +128,6 @@ FAST_CALL void schedule_handoff(struct thread *thread)
     c->work = 0;
     c->current = thread;
     arch_handoff(previous, thread);
-    if (unlikely(thread->restart))
-        arch_leave_after_work();
-    arch_leave(&thread->frame);
 }
 
 /* Puts the running thread among the ready ones: first of its priority, so that it goes on

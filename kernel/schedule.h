@@ -28,7 +28,7 @@ void schedule_yield(void);
 /* The running thread waits, and `thread`, which is ready and in no queue, goes on
  * in its place with what is left of its time: leaves the kernel at once, if nothing
  * speaks against it, else returns with the thread the next to run. */
-FAST_CALL void schedule_handoff(struct thread *thread);
+void schedule_handoff(struct thread *thread);
 
 /* Does everything in cpu()->work, so that cpu()->current is the thread to go on with. */
 void schedule_leave(void);

@@ -5,7 +5,7 @@
 #include "assert.h"
 #include "error.h"
 
-typedef FAST_CALL long handler(uint32_t number, struct SystemCallFrame *frame);
+typedef long handler(uint32_t number, struct SystemCallFrame *frame);
 
 /* The frame's word n, in the order of the calling convention, as a value of a one-word
  * type. */
@@ -24,15 +24,15 @@ static inline uint32_t word(const struct SystemCallFrame *frame, int n)
             .value;                                                  \
     })
 
-#define SYSCALL(nr, name, params, words, args)                                        \
-    static FAST_CALL long call_##name(uint32_t number, struct SystemCallFrame *frame) \
-    {                                                                                 \
-        return sys_##name args;                                                       \
+#define SYSCALL(nr, name, params, words, args)                              \
+    static long call_##name(uint32_t number, struct SystemCallFrame *frame) \
+    {                                                                       \
+        return sys_##name args;                                             \
     }
 #include <limen/syscalls.def>
 #undef SYSCALL
 
-static FAST_CALL long no_such_call(uint32_t number, struct SystemCallFrame *frame)
+static long no_such_call(uint32_t number, struct SystemCallFrame *frame)
 {
     return -ENOSYS;
 }
@@ -47,7 +47,7 @@ static handler *const table[SYSCALL_BOUND_FIRST] = {
 };
 #pragma GCC diagnostic pop
 
-FAST_CALL long system_call(uint32_t number, struct SystemCallFrame *frame)
+long system_call(uint32_t number, struct SystemCallFrame *frame)
 {
     if (number < array_count(table))
         return table[number](number, frame);

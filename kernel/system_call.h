@@ -21,7 +21,13 @@
  */
 struct SystemCallFrame {
     uint32_t eax, ecx, edx;
-    uint32_t ebx, esi, edi, ebp; /* a call's arguments */
+    uint32_t ebx; /* and the next three: a call's arguments */
+    union {
+        struct {
+            uint32_t esi, edi, ebp;
+        };
+        uint32_t words[3]; /* a message's */
+    };
     uint32_t vector;
     uint32_t error; /* the processor's error code, or the call's number */
     uint32_t eip, cs, eflags, esp, ss;
@@ -34,7 +40,7 @@ struct SystemCallFrame {
 
 /* Calls the handler of `number` with the frame's words; its result, or -ENOSYS. A handler
  * that blocks the thread answers what is then overwritten by whoever ends the wait. */
-FAST_CALL long system_call(uint32_t number, struct SystemCallFrame *frame);
+long system_call(uint32_t number, struct SystemCallFrame *frame);
 
 /* The call by a number of the bound range: a message, or -ENOSYS. */
 long bound_call(uint32_t number);

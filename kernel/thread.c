@@ -104,13 +104,6 @@ void thread_end(struct thread *thread)
         object_drop(&thread->object);
 }
 
-void thread_block(void)
-{
-    assert(cpu()->current->state == THREAD_READY);
-    cpu()->current->state = THREAD_BLOCKED;
-    cpu()->work |= WORK_SCHEDULE;
-}
-
 void thread_block_until(uint64_t deadline, long result)
 {
     struct thread *thread = cpu()->current;

@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 #include "arch_thread.h"
+#include "assert.h"
+#include "cpu.h"
 #include "futex.h"
 #include "list.h"
 #include "object.h"
@@ -95,7 +97,12 @@ void thread_resume_faulted(struct thread *thread);
 void thread_start(struct thread *thread);
 
 /* Takes the running thread off the processor when the kernel is left. */
-void thread_block(void);
+static inline void thread_block(void)
+{
+    assert(cpu()->current->state == THREAD_READY);
+    cpu()->current->state = THREAD_BLOCKED;
+    cpu()->work |= WORK_SCHEDULE;
+}
 
 /* The same, with an end at a deadline, at which the call answers `result`. */
 void thread_block_until(uint64_t deadline, long result);

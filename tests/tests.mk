@@ -22,11 +22,12 @@ TEST_RUN = B='$(B)' OBJDUMP='$(OBJDUMP)' tests/run --build $(B)
 # Each unit test: tests/unit/NAME.c, and the files that it is linked with beside
 # UNIT_COMMON. clock, interrupt and rtc take theirs in by #include, to put a fake board
 # under it.
-UNIT_TESTS := archive clock command elf frame futex gate handle interrupt log multiboot \
-  quota region resource rtc space timing_wheel tree user_range
+UNIT_TESTS := archive clock command divide elf frame futex gate handle interrupt log \
+  multiboot quota region resource rtc space timing_wheel tree user_range
 UNIT_COMMON := tests/unit/host.c kernel/frame.c
 UNIT_archive := kernel/archive.c
 UNIT_command := kernel/command.c
+UNIT_divide := kernel/i386/divide.c
 UNIT_elf := kernel/elf.c
 UNIT_futex := kernel/futex.c
 UNIT_gate := libc/native/gate_choose.c

@@ -72,7 +72,7 @@ struct thread_state {
 #define RIGHT_CONTROL (1u << 5)
 #define RIGHT_SEND (1u << 6)    /* endpoint: call and send; no other object has it */
 #define RIGHT_RECEIVE (1u << 7) /* port: receive; no other object has it */
-#define RIGHT_MINT (1u << 8)    /* port: make endpoints */
+#define RIGHT_MINT (1u << 8)    /* port: make endpoints; no other object has it */
 #define RIGHTS_ALL 0x1ffu
 #define RIGHTS_SAME 0x80000000u /* where rights are asked for: those of the handle */
 

@@ -265,18 +265,18 @@ extern const struct arch_thread
 /* Waits, for which no thread's time counts. */
 void thread_idle(void (*wait)(void));
 /* The part of a switch that is needed while ATTENTION_LAZY is set. */
-FAST_CALL void thread_switch_lazily(struct thread *next);
+void thread_switch_lazily(struct thread *next);
 
 /* --- Traps: traps.c --- */
 
 /* Called by entry.S: an exception or interrupt that came from user mode, or from the
  * kernel (there the frame ends at eflags). */
-FAST_CALL void trap_user(struct SystemCallFrame *frame);
-FAST_CALL void trap_kernel(struct SystemCallFrame *frame);
+void trap_user(struct SystemCallFrame *frame);
+void trap_kernel(struct SystemCallFrame *frame);
 /* The same from virtual 8086 mode, where the processor pushes more, so that the frame is
  * not the thread's. User mode cannot get there, but under QEMU's TCG (7.2), whose IRET
  * lets any program set VM. The program ends. */
-FAST_CALL void trap_v86(struct SystemCallFrame *frame);
+void trap_v86(struct SystemCallFrame *frame);
 /* Waits for an interrupt, with interrupts on, or for an NMI: entry.S. */
 void idle_wait(void);
 /* Does what is left to do; the frame of the thread to go on with. */

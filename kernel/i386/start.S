@@ -75,11 +75,10 @@ start:
         movl    %cr3, %eax
         movl    %eax, %cr3
         movl    $kernel_stack_end, %esp
-        xorl    %edx, %edx
-        xchgl   %ebp, %edx              /* backtraces end at ebp 0 */
-        pushl   %esi
-        pushl   %edx
-        call    kmain                   /* (magic, information) */
+        movl    %ebp, %eax
+        movl    %esi, %edx
+        xorl    %ebp, %ebp              /* backtraces end here */
+        call    kmain                   /* (eax magic, edx information) */
         ud2
 
         .bss

@@ -65,25 +65,25 @@ static void load_segments(const struct arch_thread *arch)
 }
 
 /* Puts the thread's TLS descriptors into the GDT. */
-static inline void show_descriptors(const struct arch_thread *arch)
+ALWAYS_INLINE void show_descriptors(const struct arch_thread *arch)
 {
     thread_shown = arch->shown_as;
     gdt[SELECTOR_FS / 8] = arch->fs_descriptor;
     gdt[SELECTOR_GS / 8] = arch->gs_descriptor;
 }
 
-static inline void switch_segments(struct arch_thread *previous,
+ALWAYS_INLINE void switch_segments(struct arch_thread *previous,
                                    const struct arch_thread *next)
 {
     save_segments(previous);
-    if (next->shown_as != thread_shown)
+    if (unlikely(next->shown_as != thread_shown))
         show_descriptors(next);
-    else if (previous->fs == next->fs && previous->gs == next->gs)
+    else if (likely(previous->fs == next->fs && previous->gs == next->gs))
         return;
     load_segments(next);
 }
 
-FAST_CALL void thread_switch_lazily(struct thread *next)
+void thread_switch_lazily(struct thread *next)
 {
     fpu_switch(next);
     io_ports_switch(next->process);
@@ -133,7 +133,7 @@ void arch_thread_stop(struct thread *thread)
         charge(&nobodys_ticks);
 }
 
-static inline void switch_to(struct thread *previous, struct thread *next)
+ALWAYS_INLINE void switch_to(struct thread *previous, struct thread *next)
 {
     main_task.tss.esp0 = (uint32_t)(&next->frame + 1);
     switch_segments(&previous->arch, &next->arch);
@@ -143,15 +143,30 @@ static inline void switch_to(struct thread *previous, struct thread *next)
         write_cr3(next->arch.directory);
 }
 
-FAST_CALL void arch_switch(struct thread *previous, struct thread *next)
+_Noreturn static inline void leave_to(struct thread *thread)
+{
+    if (unlikely(thread->restart))
+        arch_leave_after_work();
+    arch_leave(&thread->frame);
+}
+
+void arch_switch(struct thread *previous, struct thread *next)
 {
     charge(&next->arch.ticks);
     switch_to(previous, next);
 }
 
-FAST_CALL void arch_handoff(struct thread *previous, struct thread *next)
+_Noreturn void arch_leave_to(struct thread *previous, struct thread *next)
+{
+    charge(&next->arch.ticks);
+    switch_to(previous, next);
+    leave_to(next);
+}
+
+_Noreturn void arch_handoff(struct thread *previous, struct thread *next)
 {
     switch_to(previous, next);
+    leave_to(next);
 }
 
 void arch_thread_base(struct thread *thread, uint32_t which, uint32_t base)

@@ -56,7 +56,7 @@ static void on_page_fault(struct SystemCallFrame *frame)
     }
 }
 
-FAST_CALL void trap_user(struct SystemCallFrame *frame)
+void trap_user(struct SystemCallFrame *frame)
 {
     struct thread *thread = cpu()->current;
 
@@ -73,7 +73,7 @@ FAST_CALL void trap_user(struct SystemCallFrame *frame)
     }
 }
 
-FAST_CALL void trap_v86(struct SystemCallFrame *frame)
+void trap_v86(struct SystemCallFrame *frame)
 {
     struct thread *thread = cpu()->current;
     struct SystemCallFrame found = *frame;
@@ -107,7 +107,7 @@ static bool fix_up(struct SystemCallFrame *frame)
     return true;
 }
 
-FAST_CALL void trap_kernel(struct SystemCallFrame *frame)
+void trap_kernel(struct SystemCallFrame *frame)
 {
     if (is_irq(frame->vector))
         handle_irq(frame->vector - VECTOR_IRQ);

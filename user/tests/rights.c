@@ -379,7 +379,7 @@ static bool refuses_bad_handles(void)
 /* Copies of copies with any rights asked for, against a model. */
 /* A process's handle is never had with the rights to send or to receive, which belong to
  * endpoints and ports; asking for them is no error. */
-#define RIGHTS_OF_PROCESS (RIGHTS_ALL & ~(RIGHT_SEND | RIGHT_RECEIVE))
+#define RIGHTS_OF_PROCESS (RIGHTS_ALL & ~(RIGHT_SEND | RIGHT_RECEIVE | RIGHT_MINT))
 
 static bool chains_of_copies(void)
 {

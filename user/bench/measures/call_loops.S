@@ -75,7 +75,7 @@ loop_\name:
         sysenter
 .endm
 
-        .globl  path_call, path_call_back
+        .globl  path_call, path_call_back, path_call_long, path_call_long_back
         .text
 
 loop_begin call
@@ -114,9 +114,11 @@ loop_begin call_long
         movl    4(%ecx), %esi
         movl    8(%ecx), %edi
         turns_begin
-2:      movl    %edi, MESSAGE_SEND_SIZE(%esi)
-        cross_to message_call, 3f
-3:      turns_end 2b
+path_call_long:
+        movl    %edi, MESSAGE_SEND_SIZE(%esi)
+        cross_to message_call, path_call_long_back
+path_call_long_back:
+        turns_end path_call_long
 loop_end
 
 loop_begin call_handle
