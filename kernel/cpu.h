@@ -34,7 +34,8 @@ struct cpu {
     uint32_t work;          /* [c] WORK_… */
     uint32_t attention;     /* [c] ATTENTION_… */
     struct priority_queue ready; /* [c] ready threads but the running one */
-    bool slice_used;             /* [c] the running thread ran a whole slice */
+    uint16_t slices;             /* [c] that have ended */
+    uint16_t turn_age;           /* [c] how many of them in the running turn */
     bool slice_armed;            /* [c] a tick is coming that ends a slice */
 };
 

@@ -3,8 +3,10 @@
  * Which thread runs: the one of the highest priority, round robin among equals. While a
  * thread runs in user mode none of a higher priority is ready. The timer runs only while
  * somebody waits for it: for the first deadline, or for the end of a slice while another
- * thread is ready. A switch reads no clock: the tick that finds the same turn twice takes
- * the processor from it.
+ * thread is ready. A switch reads no clock: the second tick in a turn takes the processor
+ * from it. Who is interrupted by others of a higher priority goes on with its turn, which
+ * ages meanwhile; and a turn goes along with a message: who is put before all others of
+ * its priority has none of its own.
  */
 #include "schedule.h"
 
@@ -12,6 +14,8 @@
 #include "assert.h"
 #include "cpu.h"
 #include "process.h"
+
+#define TURN_SLICES 2
 
 struct cpu boot_cpu;
 
@@ -41,14 +45,28 @@ static inline bool joins_ready(struct thread *thread)
     return true;
 }
 
+/* When the running turn began, for one who goes on with it. */
+static inline uint16_t this_turn(void)
+{
+    return (uint16_t)(cpu()->slices - cpu()->turn_age);
+}
+
+/* How old the turn is that a thread goes on with. */
+static inline uint16_t age_of_turn(const struct thread *thread)
+{
+    return thread->turn == 0 ? 0 : (uint16_t)(cpu()->slices - thread->turn);
+}
+
 void schedule_ready(struct thread *thread)
 {
+    thread->turn = 0;
     if (joins_ready(thread))
         priority_queue_append(&cpu()->ready, &thread->queue, thread->priority);
 }
 
 void schedule_ready_next(struct thread *thread)
 {
+    thread->turn = this_turn();
     if (joins_ready(thread))
         priority_queue_prepend(&cpu()->ready, &thread->queue, thread->priority);
 }
@@ -65,11 +83,12 @@ void schedule_tick(void)
     uint64_t next = thread_expire(now);
 
     if (c->slice_armed && slice_end <= now) {
-        if (c->slice_used)
-            c->work |= WORK_SCHEDULE | WORK_TURN_OVER;
+        c->slices++;
+        c->turn_age++;
         /* The second half of a turn may pass within one long call. */
-        c->slice_armed = !c->slice_used;
-        c->slice_used = true;
+        c->slice_armed = c->turn_age < TURN_SLICES;
+        if (!c->slice_armed)
+            c->work |= WORK_SCHEDULE | WORK_TURN_OVER;
         slice_end = now + SLICE_NS;
     }
     c->work |= WORK_READY;
@@ -89,7 +108,6 @@ static inline void switch_to(struct thread *next)
     struct cpu *c = cpu();
     struct thread *previous = c->current;
 
-    c->slice_used = false;
     c->current = next;
     arch_switch(previous, next);
 }
@@ -109,7 +127,7 @@ void schedule_yield(void)
     struct list *first =
         priority_queue_rotate(&c->ready, &current->queue, current->priority);
     struct thread *next = container_of(first, struct thread, queue);
-    c->slice_used = false;
+    c->turn_age = 0; /* even if it was to go on with a turn */
     c->current = next;
     arch_leave_to(current, next);
 }
@@ -136,10 +154,26 @@ static inline void put_back(struct thread *current, bool turn_over)
 {
     struct priority_queue *ready = &cpu()->ready;
 
+    current->turn = turn_over ? 0 : this_turn();
     if (turn_over)
         priority_queue_append(ready, &current->queue, current->priority);
     else
         priority_queue_prepend(ready, &current->queue, current->priority);
+}
+
+static inline struct thread *first_ready(void)
+{
+    struct priority_queue *ready = &cpu()->ready;
+
+    return container_of(ready->first[ready->top], struct thread, queue);
+}
+
+/* Puts the first ready thread behind the others of its priority. */
+static void put_last(struct thread *thread)
+{
+    schedule_unready(thread);
+    thread->turn = 0;
+    priority_queue_append(&cpu()->ready, &thread->queue, thread->priority);
 }
 
 /* Picks the thread to go on with; waits for one if there is none. */
@@ -152,9 +186,11 @@ static inline void choose(bool turn_over)
         arch_idle();
     if (current->state == THREAD_READY)
         put_back(current, turn_over);
-    struct list *first = c->ready.first[c->ready.top];
-    struct thread *next = container_of(first, struct thread, queue);
-    priority_queue_remove(&c->ready, first, next->priority);
+    else if (unlikely(age_of_turn(first_ready()) >= TURN_SLICES))
+        put_last(first_ready()); /* its turn has passed while others ran */
+    struct thread *next = first_ready();
+    schedule_unready(next);
+    c->turn_age = age_of_turn(next);
     if (next != current)
         switch_to(next);
     if (unlikely(current->state == THREAD_ENDED))

@@ -47,6 +47,8 @@ struct thread {
     bool restart;            /* [k] do the call in the frame again before going on */
     bool timed;              /* [k] in the wheel of deadlines */
     uint8_t futex_place;     /* [k] enum futex_place: waits on a word of memory */
+    uint16_t turn;           /* [k] ready: cpu.slices when the turn began that it goes on
+                                with, or 0: its own is to come */
     uint32_t progress;       /* [k] if restart: what of the call is done; else 0 */
     struct process *process; /* [I] held until it ends; then only good for its quota */
     struct list sibling;     /* [k] in process->threads, until it ends */

@@ -31,6 +31,7 @@ class Machine:
     archive: str = ARCHIVE
     seconds: int = 240          # the whole run
     silence: int = 60           # the longest without a line on COM1
+    counted: bool = False       # QEMU: time counts instructions
 
 
 QEMU32 = "qemu-system-i386"
@@ -45,6 +46,8 @@ MACHINES = [
     Machine("max", QEMU32, "max"),
     Machine("athlon-syscall", QEMU64, "athlon,+syscall", "gate=syscall"),
     Machine("pentium3-int80", QEMU32, "pentium3", "gate=int80"),
+    Machine("pentium3-counted", QEMU32, "pentium3", programs=("scheduling", "preempt"),
+            required=("scheduling", "preempt"), counted=True),
     # As `limen boot` has it.
     Machine("memory-256m", QEMU32, "pentium3", memory=256, required=("many",)),
     Machine("memory-3g", QEMU32, "pentium3", memory=3072, programs=("big-memory",),
@@ -68,6 +71,7 @@ def qemu_base(machine):
     return [
         machine.emulator, "-accel", "tcg", "-cpu", machine.cpu, "-m", str(machine.memory),
         "-display", "none", "-monitor", "none", "-net", "none", "-no-reboot",
+        *(["-icount", "shift=3,sleep=off"] if machine.counted else []),
     ]
 
 

@@ -65,6 +65,12 @@ class Qmp:
         found = re.search(r"CR0=([0-9a-f]+).*CR4=([0-9a-f]+)", self.registers())
         return int(found[1], 16), int(found[2], 16)
 
+    def interrupts(self, irq):
+        """How often the interrupt controller's line was raised."""
+        counts = self.execute("human-monitor-command", **{"command-line": "info irq"})
+        found = re.search(rf"^ *{irq}: (\d+)", counts, re.MULTILINE)
+        return int(found[1]) if found else 0
+
     def halted(self):
         """Whether the processor is in HLT with interrupts off: nothing wakes it again."""
         registers = self.registers()
