@@ -260,6 +260,8 @@ static long take_call(struct thread *caller)
     enum message_kind kind = caller->kind;
 
     leave_callers(caller);
+    if (unlikely(endpoint->port->servers.next != &self->server_link))
+        settle_server(endpoint->port); /* another one than this has inherited */
     if (!message_fits(caller, self)) {
         thread_wake(caller, -E2BIG);
         object_drop(&endpoint->object);

@@ -7,7 +7,7 @@
  */
 #include "lending.h"
 
-#include "stage.h"
+#include "../stage.h"
 
 #define TWIN_PAGES 400
 

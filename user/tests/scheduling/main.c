@@ -5,8 +5,9 @@
  * follows from priorities and events alone; where time is what is looked at, it is the
  * machine's own.
  */
+#include "../stage.h"
 #include "lending.h"
-#include "stage.h"
+#include "relief.h"
 #include "times.h"
 #include "turns.h"
 
@@ -21,6 +22,11 @@ static const struct test_case cases[] = {
     {"the last server leaves", last_server_leaves},
     {"a deferred call lends nothing", deferred_lends_nothing},
     {"a deferred answer goes all the way at once", deferred_answer_preempts},
+    {"a server is relieved of a call that another takes", other_server_takes_the_call},
+    {"and of one that another refuses", other_server_refuses_the_call},
+    {"and of its own", other_server_takes_own_call},
+    {"and of a cycle of calls", other_server_ends_a_cycle},
+    {"a server that leaves hands on what it inherits", next_server_inherits},
     {"a higher priority runs at once, whatever wakes it", higher_priority_preempts},
     {"so it does at its deadline", deadline_preempts},
     {"a thread alone has no ticks", alone_without_ticks},

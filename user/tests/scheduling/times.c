@@ -6,7 +6,7 @@
  */
 #include "times.h"
 
-#include "stage.h"
+#include "../stage.h"
 
 #define PORT 0
 #define SLICE (10 * MILLISECOND)

@@ -6,7 +6,7 @@
  */
 #include "turns.h"
 
-#include "stage.h"
+#include "../stage.h"
 
 #define TWIN_PAGES 400
 #define ROUNDS 5                    /* in which each party has a turn */
