@@ -315,8 +315,8 @@ long sys_message_reply_receive(handle_t handle, struct user_ptr message)
         error = answer(self()->client);
         if (error || self()->restart)
             return end(error);
-        self()->progress = 0;
     }
+    self()->progress = 0; /* of the answer, if that was cut off, too */
     return end(port_receive(port, DEADLINE_NONE, NULL));
 }
 
