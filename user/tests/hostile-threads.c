@@ -6,7 +6,7 @@
  */
 #include "stage.h"
 
-#define BIG (1024 * 1024u)
+#define BIG (256 * 1024u)
 #define SMALL 5000u
 #define BIG_AT 0x40000000u /* in a twin */
 #define TWIN_PAGES (200 + BIG / PAGE_SIZE)
@@ -126,8 +126,177 @@ static bool answer_cut_off(void)
     }
     return right && step_ok(once, "never in the middle", (long long)whole);
 }
+/* --- Stopped in the middle --- */
+
+static volatile uint32_t served, calls_back;
+static uint32_t cut_off; /* calls */
+
+/* Serves until the port goes: takes bytes of seed 5, answers with those of seed 3. */
+static void serve(uint32_t unused)
+{
+    struct message message = {.receive = in, .receive_size = BIG};
+    (void)unused;
+    long got = limen_message_receive(stage_ports[0], &message, NULL);
+    while (got == MESSAGE_CALL) {
+        served++;
+        wrong += message.receive_size != message.send_size ||
+                 !filled(in, message.receive_size, 5);
+        memset(in, 0xee, BIG);
+        message = (struct message){.send = out,
+                                   .send_size = message.send_size,
+                                   .receive = in,
+                                   .receive_size = BIG};
+        got = limen_message_reply_receive(stage_ports[0], &message);
+    }
+    kind = got;
+}
+
+static void call_with(uint8_t *bytes, uint32_t size)
+{
+    struct message message = {
+        .send = bytes, .send_size = size, .receive = bytes, .receive_size = size};
+    fill(bytes, size, 5);
+    stage_tell(&stage, 1);
+    result = limen_message_call(stage_endpoints[0], &message);
+    if (result == 0)
+        wrong += message.receive_size != size || !filled(bytes, size, 3);
+    calls_back++;
+}
+
+static void call(uint32_t unused)
+{
+    (void)unused;
+    call_with(back, BIG);
+}
+
+/* A client and a server with a long message each way; the clock when it has begun. */
+static bool begin_exchange(uint64_t *begun)
+{
+    bool right = stage_open(1);
+    stage = wrong = served = calls_back = 0;
+    result = 1;
+    right = right && stage_start(SERVER, serve, MIDDLE);
+    stage_settle();
+    right = right && stage_start(CLIENT, call, MIDDLE) && stage_wait(&stage, 1);
+    *begun = clock_now();
+    return right;
+}
+
+/* Somebody else's call finds the server as it should be. */
+static bool server_is_well(uint32_t calls)
+{
+    static uint8_t bytes[SMALL];
+    call_with(bytes, SMALL);
+    stage_settle();
+    return step_ok(result == 0, "the next call's result", result) &&
+           step_ok(served == calls, "calls", served) &&
+           step_ok(wrong == 0, "wrong", wrong);
+}
+
+static uint64_t measure_exchange(void)
+{
+    uint64_t begun, took;
+    bool right = begin_exchange(&begun);
+    stage_settle();
+    took = clock_now() - begun;
+    right = right && result == 0 && server_is_well(2);
+    return stage_close() && right ? took : 0;
+}
+
+/* Stops one of the two at a moment, lets all others run until they wait, and resumes it:
+ * nobody has noticed. */
+static bool stop_and_resume(uint32_t which, uint64_t moment)
+{
+    uint64_t begun;
+    bool right = begin_exchange(&begun);
+    sleep_for(moment);
+    bool over = calls_back > 0;
+    right = right &&
+            limen_thread_suspend(stage_threads[which]) == (over && which ? -ESRCH : 0);
+    stage_settle();
+    right = right && step_ok(over || which != CLIENT || calls_back == 0, "it runs", 1) &&
+            limen_thread_resume(stage_threads[which]) == (over && which ? -ESRCH : 0);
+    stage_settle();
+    right = right && step_ok(calls_back == 1 && result == 0, "the result", result) &&
+            server_is_well(2);
+    return stage_close() && right;
+}
+
+/* Takes the client out of its call at a moment. */
+static bool client_sent_away(uint32_t unused, uint64_t moment)
+{
+    uint64_t begun;
+    (void)unused;
+    bool right = begin_exchange(&begun);
+    sleep_for(moment);
+    if (calls_back == 0)
+        right = right && stage_make_leave(CLIENT);
+    stage_settle();
+    right = right && step_ok(wrong == 0, "wrong", wrong);
+    served = 0; /* it may have been, or not */
+    right = right && server_is_well(1);
+    return stage_close() && right;
+}
+
+/* Takes the server out of what it does, and it ends: its client is told, or waits for
+ * another server. */
+static bool server_sent_away(uint32_t unused, uint64_t moment)
+{
+    uint64_t begun;
+    (void)unused;
+    bool right = begin_exchange(&begun);
+    sleep_for(moment);
+    right = right && stage_make_leave(SERVER);
+    stage_settle();
+    bool told = calls_back == 1;
+    (void)limen_handle_close(stage_threads[SERVER]);
+    right = right && stage_start(SERVER, serve, MIDDLE);
+    stage_settle();
+    right = right && step_ok(calls_back == 1, "calls that came back", calls_back) &&
+            step_ok(result == 0 || (told && result == -EPIPE), "the result", result);
+    cut_off += result == -EPIPE;
+    served = 0;
+    right = right && server_is_well(1);
+    return stage_close() && right;
+}
+
+/* Does it at moments all over an exchange, and a little after. */
+static bool sweep(bool (*disturb)(uint32_t, uint64_t), uint32_t which)
+{
+    uint64_t whole = measure_exchange();
+    bool right = step_ok(whole > 0, "an exchange that nobody disturbs", 0);
+    for (uint32_t i = 0; right && i <= MOMENTS; i++)
+        right = disturb(which, whole * i / (MOMENTS - 1));
+    return right;
+}
+
+static bool client_stopped(void)
+{
+    return sweep(stop_and_resume, CLIENT);
+}
+
+static bool server_stopped(void)
+{
+    return sweep(stop_and_resume, SERVER);
+}
+
+static bool client_leaves(void)
+{
+    return sweep(client_sent_away, CLIENT);
+}
+
+static bool server_leaves(void)
+{
+    cut_off = 0;
+    return sweep(server_sent_away, SERVER) && step_ok(cut_off > 0, "cut off", cut_off);
+}
+
 static const struct test_case cases[] = {
     {"an answer cut off by its client's end", answer_cut_off},
+    {"a client stopped at any moment of a long call", client_stopped},
+    {"a server stopped so", server_stopped},
+    {"a client that leaves at any moment", client_leaves},
+    {"a server that leaves so", server_leaves},
 };
 
 int main(void)
