@@ -5,18 +5,20 @@
 #include "arch.h"
 #include "cpu.h"
 #include "error.h"
+#include "memory.h"
 #include "port.h"
 #include "process.h"
 #include "system_call.h"
 #include "thread.h"
 
-static void end_process(struct thread *thread, uint32_t reason, uint32_t address)
+/* `words` as in enum fault_word: the thread's registers may be others by now. */
+static void end_process(struct thread *thread, uint32_t reason, const uint32_t words[3])
 {
     struct process_end end = {
         .reason = reason,
-        .vector = thread->frame.vector,
-        .error_code = thread->frame.error,
-        .address = address,
+        .vector = words[FAULT_VECTOR],
+        .error_code = words[FAULT_ERROR_CODE],
+        .address = words[FAULT_ADDRESS],
     };
 
     arch_thread_report(thread, &end.state);
@@ -24,19 +26,16 @@ static void end_process(struct thread *thread, uint32_t reason, uint32_t address
 }
 
 /* Asks the process's fault endpoint; false: it has none, or nobody is there. */
-static bool ask(struct thread *thread, uint32_t address)
+static bool ask(struct thread *thread, const uint32_t words[3])
 {
     struct endpoint *endpoint = thread->process->fault_endpoint;
 
     if (!endpoint)
         return false;
     thread->message = (struct message){0};
-    thread->message.words[FAULT_VECTOR] = thread->frame.vector;
-    thread->message.words[FAULT_ERROR_CODE] = thread->frame.error;
-    thread->message.words[FAULT_ADDRESS] = address;
+    memcpy(thread->message.words, words, sizeof(thread->message.words));
     thread->long_message = true;
     thread->faulted = true;
-    thread->fault_address = address;
     if (port_send(endpoint, MESSAGE_FAULT) == 0)
         return true;
     thread->long_message = false;
@@ -47,15 +46,20 @@ static bool ask(struct thread *thread, uint32_t address)
 void fault_raise(uint32_t reason, uint32_t address)
 {
     struct thread *thread = cpu()->current;
+    const uint32_t words[] = {
+        [FAULT_VECTOR] = thread->frame.vector,
+        [FAULT_ERROR_CODE] = thread->frame.error,
+        [FAULT_ADDRESS] = address,
+    };
 
-    if (reason == PROCESS_NO_MEMORY || !ask(thread, address))
-        end_process(thread, reason, address);
+    if (reason == PROCESS_NO_MEMORY || !ask(thread, words))
+        end_process(thread, reason, words);
 }
 
 void fault_answer(struct thread *thread, bool go_on)
 {
     if (!go_on)
-        end_process(thread, PROCESS_FAULTED, thread->fault_address);
+        end_process(thread, PROCESS_FAULTED, thread->message.words);
     thread_resume_faulted(thread); /* not for long, if its process has ended */
 }
 

@@ -71,9 +71,8 @@ struct thread {
     bool bound_call;            /* [k] its call answers a message's first word */
     bool faulted;               /* [k] awaits what becomes of its fault */
     bool suspended;             /* [k] it may wait, but not be ready */
-    uint32_t fault_address;     /* [k] if faulted */
     bool finishing;             /* [k] its message has come and must be copied out */
-    struct message message;     /* [k] if long_message */
+    struct message message;     /* [k] if long_message; the fault's, if faulted */
     struct user_ptr message_at; /* [k] if long_message: where the user has it */
 };
 
