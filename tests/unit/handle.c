@@ -123,7 +123,7 @@ static handle_t add_with(struct object *object, uint32_t rights)
 }
 
 /* What a process's or thread's handle can have. */
-#define RIGHTS_HAD (RIGHTS_ALL & ~(RIGHT_SEND | RIGHT_RECEIVE))
+#define RIGHTS_HAD (RIGHTS_ALL & ~(RIGHT_SEND | RIGHT_RECEIVE | RIGHT_MINT))
 
 /* The next set of them. */
 static uint32_t next_rights(uint32_t rights)
