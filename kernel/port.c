@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ordinary path of messages: see port.h. Whoever can bring sender and receiver
- * together does it: the sender if somebody receives, else the receiver when it comes.
+ * The ordinary path of messages: see port.h; port.pml is its model. Whoever can bring the
+ * two sides together does it: the sender if somebody receives, else a later receiver.
  */
 #include "port.h"
 

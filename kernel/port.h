@@ -7,6 +7,9 @@
  * THREAD_AWAITING until its call is answered. Who is to answer is in `server`, and its
  * `client` points back; or a reply object stands between them. An end of either cuts
  * both links.
+ *
+ * The whole protocol stands in port.pml once more, for the model checker: who changes it
+ * here changes it there.
  */
 #ifndef KERNEL_PORT_H
 #define KERNEL_PORT_H

@@ -84,6 +84,8 @@ $(B)/tests/boot/%.o: tests/boot/%.S
 
 -include $(BOOT_STUB_O:.o=.d)
 
+TEST_SUITES += models/calls=tests/check-models
+
 # libFuzzer on the unit tests' models: tests/fuzz/NAME.c, linked with what the unit test
 # of that name is linked with. FUZZ_KERNEL may be a copy of the kernel's files.
 HOST_FUZZ := archive command elf futex handle multiboot quota region space tree user_range
