@@ -42,6 +42,11 @@ void arch_page_write(phys_t frame, uint32_t offset, const void *from, uint32_t s
 /* The kernel's view of any frame, good until the next call of this one. */
 void *arch_view(phys_t frame);
 
+/* Copies from the running process to where another can write, both as they are mapped: no
+ * fault is resolved. False: some of it could not be copied. */
+bool arch_copy_across(struct space *to, uint32_t address, struct user_ptr from,
+                      uint32_t size);
+
 /* Copies any physical memory into the kernel, as device tables and boot information need.
  */
 void arch_phys_read(uint32_t address, void *to, uint32_t size);

@@ -3,7 +3,9 @@
 #include "cpu.h"
 #include "deadline.h"
 #include "error.h"
+#include "message.h"
 #include "port.h"
+#include "port_look.h"
 #include "process.h"
 #include "system_call.h"
 #include "thread.h"
@@ -11,25 +13,6 @@
 static struct thread *self(void)
 {
     return cpu()->current;
-}
-
-/* The rights asked for are those that no other object has: handle.h. */
-static inline long find_port(handle_t handle, uint32_t rights, struct port **port)
-{
-    struct handle_table *handles = &self()->process->handles;
-    struct handle_slot *slot = handle_slot(handles, handle, rights);
-
-    *port = likely(slot) ? container_of(slot->object, struct port, object) : NULL;
-    return likely(slot) ? 0 : handle_error(handles, handle, OBJECT_PORT);
-}
-
-static inline long find_endpoint(handle_t handle, struct endpoint **endpoint)
-{
-    struct handle_table *handles = &self()->process->handles;
-    struct handle_slot *slot = handle_slot(handles, handle, RIGHT_SEND);
-
-    *endpoint = likely(slot) ? container_of(slot->object, struct endpoint, object) : NULL;
-    return likely(slot) ? 0 : handle_error(handles, handle, OBJECT_ENDPOINT);
 }
 
 /* Hands the object that was just made to the caller. */
@@ -51,7 +34,7 @@ long sys_port_create(void)
 long sys_endpoint_mint(handle_t handle, uint32_t badge)
 {
     struct port *port;
-    long error = find_port(handle, RIGHT_MINT, &port);
+    long error = port_look(handle, RIGHT_MINT, &port);
 
     if (error)
         return error;
@@ -69,7 +52,7 @@ long sys_endpoint_mint(handle_t handle, uint32_t badge)
 long sys_call(handle_t handle, uint32_t, uint32_t, uint32_t)
 {
     struct endpoint *endpoint;
-    long error = find_endpoint(handle, &endpoint);
+    long error = endpoint_look(handle, &endpoint);
 
     return error ? error : port_send(endpoint, MESSAGE_CALL);
 }
@@ -77,7 +60,7 @@ long sys_call(handle_t handle, uint32_t, uint32_t, uint32_t)
 long sys_send(handle_t handle, uint32_t, uint32_t, uint32_t)
 {
     struct endpoint *endpoint;
-    long error = find_endpoint(handle, &endpoint);
+    long error = endpoint_look(handle, &endpoint);
 
     return error ? error : port_send(endpoint, MESSAGE_SEND);
 }
@@ -100,8 +83,10 @@ long sys_receive(handle_t handle, struct user_ptr deadline)
     uint64_t until;
     long error;
 
+    if (self()->finishing && (error = message_finish_receive()) != -EAGAIN)
+        return error;
     if ((error = deadline_read(deadline, &until)) ||
-        (error = find_port(handle, RIGHT_RECEIVE, &port)))
+        (error = port_look(handle, RIGHT_RECEIVE, &port)))
         return error;
     return port_receive(port, until, NULL);
 }
@@ -109,13 +94,16 @@ long sys_receive(handle_t handle, struct user_ptr deadline)
 long sys_reply_receive(handle_t handle, uint32_t w0, uint32_t w1, uint32_t w2)
 {
     struct port *port;
-    long error = find_port(handle, RIGHT_RECEIVE, &port);
+    long error;
 
+    if (unlikely(self()->finishing) && (error = message_finish_receive()) != -EAGAIN)
+        return error;
+    error = port_look(handle, RIGHT_RECEIVE, &port);
     if (error)
         return error;
     struct thread *client = self()->client;
     struct thread *answered =
-        client ? port_answer_only(client, self()->frame.words) : NULL;
+        client ? port_answer_only(client, self()->frame.words, 0) : NULL;
     return port_receive(port, DEADLINE_NONE, answered);
 }
 

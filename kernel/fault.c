@@ -65,7 +65,7 @@ void fault_answer(struct thread *thread, bool go_on)
 
 void fault_give_thread(struct thread *thread, struct thread *receiver)
 {
-    if (receiver->message.handle_room == 0)
+    if (receiver->window.handle_room == 0)
         return;
     long handle = handle_add(&receiver->process->handles, &thread->object, RIGHTS_ALL);
     if (handle < 0)

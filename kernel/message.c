@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Long messages. Bytes are copied between the two processes by whichever side runs: a
- * call's by its receiver, an answer's by the server that gives it. A fault on one side
- * never costs the other more than that message.
+ * call's by its receiver, or a few at once by the caller; an answer's by the server that
+ * gives it. A fault on one side never costs the other more than that message.
  */
 #include "message.h"
 
@@ -13,27 +13,31 @@
 #include "fault.h"
 #include "handle.h"
 #include "port.h"
+#include "port_look.h"
 #include "process.h"
 #include "schedule.h"
 #include "thread.h"
 #include "transfer.h"
 #include "user_copy.h"
 
+/* The most bytes that a caller copies at once, with interrupts off. */
+#define PASS_MOST PAGE_SIZE
+
+#define HANDLES_SIZE (offsetof(struct message, badge) - offsetof(struct message, handles))
+
 static struct thread *self(void)
 {
     return cpu()->current;
 }
 
+static struct user_ptr handles_in(struct user_ptr message)
+{
+    return user_add(message, offsetof(struct message, handles));
+}
+
 static uint32_t smaller(uint32_t a, uint32_t b)
 {
     return a < b ? a : b;
-}
-
-void message_bring_words(struct thread *client)
-{
-    client->message.send_size = 0;
-    client->message.receive_size = 0;
-    client->message.handle_count = 0;
 }
 
 /* The caller that a call names: the one behind a reply handle, or the one received last
@@ -77,7 +81,7 @@ static long find_gifts(struct handle_table *from, const struct message *message,
 static long give_handles(struct thread *sender, struct thread *receiver)
 {
     struct handle_table *to = &receiver->process->handles;
-    uint32_t count = sender->long_message ? sender->message.handle_count : 0;
+    uint32_t count = sender->message.handle_count;
     struct object *objects[MESSAGE_HANDLES];
     uint32_t rights[MESSAGE_HANDLES];
     long error =
@@ -95,7 +99,7 @@ static long give_handles(struct thread *sender, struct thread *receiver)
     }
     while (error && given > 0)
         object_drop(handle_take(to, receiver->message.handles[--given]));
-    if (!error && receiver->long_message)
+    if (!error)
         receiver->message.handle_count = count;
     return error;
 }
@@ -109,16 +113,27 @@ static long refuse(struct thread *client, long error)
     return -EAGAIN;
 }
 
+bool message_pass(struct thread *receiver)
+{
+    const struct message *message = &self()->message;
+    uint32_t size = smaller(message->send_size, receiver->window.size);
+
+    if (unlikely(message->handle_count || size > PASS_MOST ||
+                 (self()->faulted && receiver->window.handle_room)))
+        return false;
+    return arch_copy_across(&receiver->process->space, receiver->window.buffer.address,
+                            message->send, size);
+}
+
 /* Copies the client's bytes and handles to the running thread. */
 static long take_from(struct thread *client)
 {
-    struct message *message = &self()->message;
-    uint32_t offered = client->long_message ? client->message.send_size : 0;
+    const struct message_window *window = &self()->window;
     struct transfer bytes = {
         .other = &client->process->space,
         .address = client->message.send.address,
-        .own = message->receive,
-        .size = smaller(offered, message->receive_size),
+        .own = window->buffer,
+        .size = smaller(client->message.send_size, window->size),
     };
 
     switch (transfer_copy(&bytes)) {
@@ -137,30 +152,43 @@ static long take_from(struct thread *client)
         return refuse(client, error);
     if (client->faulted)
         fault_give_thread(client, self());
-    message->send_size = offered;
-    message->receive_size = bytes.size;
     return 0;
+}
+
+/* Tells the running thread the handles that came with a message, and its tag; on an error
+ * it has none of them. */
+static long tell_handles(struct user_ptr at, uint32_t tag)
+{
+    const handle_t *handles = self()->message.handles;
+    uint32_t count = MESSAGE_HANDLE_COUNT(tag);
+    long error = count ? copy_to_user(at, handles, count * sizeof(handle_t)) : 0;
+
+    if (!error)
+        return (long)tag;
+    for (uint32_t i = 0; i < count; i++) {
+        struct object *object = handle_take(&self()->process->handles, handles[i]);
+        if (object)
+            object_drop(object);
+    }
+    return error;
 }
 
 long message_finish_receive(void)
 {
-    struct message *message = &self()->message;
-    long result = 0;
+    const struct message *message = &self()->message;
+    struct thread *client = self()->client;
 
     self()->finishing = false;
-    if (message->kind == MESSAGE_CALL || message->kind == MESSAGE_FAULT) {
-        result = self()->client ? take_from(self()->client) : -EAGAIN;
-    } else {
-        message->send_size = 0;
-        message->receive_size = 0;
-        message->handle_count = 0;
-    }
+    long result = client ? take_from(client) : -EAGAIN;
     if (self()->finishing)
         return result;
     self()->progress = 0;
-    if (!result)
-        result = copy_to_user(self()->message_at, message, sizeof(*message));
-    return result ? result : (long)message->kind;
+    if (result)
+        return result;
+    uint32_t tag =
+        MESSAGE_TAG(message->kind, message->handle_count, client->message.send_size);
+    result = tell_handles(self()->window.handles, tag);
+    return result < 0 ? result : port_accept(tag, message->badge, message->words);
 }
 
 /* --- System calls --- */
@@ -169,48 +197,46 @@ long message_finish_receive(void)
 static long begin(struct user_ptr at)
 {
     struct message *message = &self()->message;
-    long error = copy_from_user(message, at, sizeof(*message));
+    long error = copy_from_user(message, at, offsetof(struct message, handles));
 
     if (error)
         return error;
-    if (message->handle_count > MESSAGE_HANDLES || message->handle_room > MESSAGE_HANDLES)
+    if (unlikely(message->handle_count > MESSAGE_HANDLES ||
+                 message->handle_room > MESSAGE_HANDLES ||
+                 message->send_size > MESSAGE_SIZE_MAX))
         return -E2BIG;
-    if (!user_range_ok(message->send, message->send_size) ||
-        !user_range_ok(message->receive, message->receive_size))
+    if (unlikely(!user_range_ok(message->send, message->send_size) ||
+                 !user_range_ok(message->receive, message->receive_size)))
         return -EFAULT;
-    self()->message_at = at;
-    self()->long_message = true;
-    return 0;
+    if (likely(message->handle_count == 0))
+        return 0;
+    return copy_from_user(message->handles, handles_in(at), HANDLES_SIZE);
 }
 
-/* A call that does not wait, and will not be done again, is over. */
+/* A call that will not be done again is over. */
 static long end(long result)
 {
-    struct thread *thread = self();
-
-    if (thread->state == THREAD_READY && !thread->restart) {
-        thread->long_message = false;
-        thread->progress = 0;
-    }
+    if (!self()->restart)
+        self()->progress = 0;
     return result;
 }
 
-/* Answers the client with the running thread's long message. An error is the server's,
- * and the client still waits. */
-static long answer(struct thread *client)
+/* Answers the client with the running thread's long message; `answered` has yet to be
+ * scheduled, or is NULL. An error is the server's, and the client still waits. */
+static long answer(struct thread *client, struct thread **answered)
 {
-    struct message *message = &self()->message;
+    const struct message *message = &self()->message;
+    bool is_long = client->long_message;
     struct transfer bytes = {
         .other = &client->process->space,
         .address = client->message.receive.address,
         .own = message->send,
-        .size = client->long_message
-                    ? smaller(message->send_size, client->message.receive_size)
-                    : 0,
+        .size = is_long ? smaller(message->send_size, client->message.receive_size) : 0,
         .to_other = true,
     };
 
-    if (!message_fits(self(), client))
+    *answered = NULL;
+    if (message->handle_count > (is_long ? client->message.handle_room : 0))
         return -E2BIG;
     switch (transfer_copy(&bytes)) {
     case TRANSFER_PREEMPTED:
@@ -228,68 +254,59 @@ static long answer(struct thread *client)
         port_fail(client, error);
     if (error)
         return error == -ENOMEM ? 0 : error;
-    if (client->long_message) {
-        client->message.send_size = message->send_size;
-        client->message.receive_size = bytes.size;
+    uint32_t tag = MESSAGE_TAG(0, message->handle_count, message->send_size);
+    *answered = port_answer_only(client, message->words, is_long ? tag : 0);
+    if (message->handle_count) {
+        client->finishing = true; /* it has to tell itself the handles */
+        client->restart = true;
     }
-    port_answer(client, message->words);
     return 0;
 }
 
-static long find_port(handle_t handle, struct port **port)
+/* The same; who was answered is ready. */
+static long answer_now(struct thread *client)
 {
-    struct object *object;
-    long error = handle_look(&self()->process->handles, handle, OBJECT_PORT,
-                             RIGHT_RECEIVE, &object);
+    struct thread *answered;
+    long error = answer(client, &answered);
 
-    *port = error ? NULL : container_of(object, struct port, object);
+    if (!error && answered)
+        schedule_ready_next(answered);
     return error;
 }
 
-long sys_message_call(handle_t endpoint, struct user_ptr message)
+long sys_message_call(handle_t handle, struct user_ptr message)
 {
-    struct object *object;
+    struct thread *thread = self();
+    struct endpoint *endpoint;
 
-    if (self()->finishing) {
-        self()->finishing = false;
-        return end(
-            copy_to_user(self()->message_at, &self()->message, sizeof(self()->message)));
+    if (unlikely(thread->finishing)) {
+        thread->finishing = false;
+        return tell_handles(handles_in(thread->message_at), thread->frame.eax);
     }
     long error = begin(message);
-    if (!error)
-        error = handle_look(&self()->process->handles, endpoint, OBJECT_ENDPOINT,
-                            RIGHT_SEND, &object);
-    if (error)
-        return end(error);
-    return end(port_send(container_of(object, struct endpoint, object), MESSAGE_CALL));
-}
-
-/* Goes on receiving what has come to the running thread. */
-static long go_on(handle_t handle, uint64_t deadline)
-{
-    struct port *port;
-    long result = message_finish_receive();
-
-    if (result != -EAGAIN)
-        return result;
-    result = find_port(handle, &port);
-    return result ? result : port_receive(port, deadline, NULL);
-}
-
-long sys_message_receive(handle_t handle, struct user_ptr message,
-                         struct user_ptr deadline)
-{
-    struct port *port;
-    uint64_t until;
-    long error = deadline_read(deadline, &until);
-
-    if (error && !self()->finishing)
+    if (unlikely(error) || unlikely(error = endpoint_look(handle, &endpoint)))
         return error;
-    if (self()->finishing)
-        return end(go_on(handle, error ? DEADLINE_NONE : until));
-    if ((error = begin(message)) || (error = find_port(handle, &port)))
-        return end(error);
-    return end(port_receive(port, until, NULL));
+    thread->message_at = message;
+    thread->long_message = true;
+    error = port_send(endpoint, MESSAGE_CALL);
+    if (error)
+        thread->long_message = false;
+    return error;
+}
+
+long sys_message_window(struct user_ptr at)
+{
+    struct message_window window = {0};
+    long error = user_null(at) ? 0 : copy_from_user(&window, at, sizeof(window));
+
+    if (error)
+        return error;
+    if (window.handle_room > MESSAGE_HANDLES)
+        return -E2BIG;
+    if (!user_range_ok(window.buffer, window.size))
+        return -EFAULT;
+    self()->window = window;
+    return 0;
 }
 
 long sys_message_reply(struct user_ptr message)
@@ -298,26 +315,27 @@ long sys_message_reply(struct user_ptr message)
     long error = begin(message);
 
     if (!error)
-        error = client ? answer(client) : -ESRCH;
+        error = client ? answer_now(client) : -ESRCH;
     return end(error);
 }
 
 long sys_message_reply_receive(handle_t handle, struct user_ptr message)
 {
+    struct thread *answered = NULL;
     struct port *port;
     long error;
 
-    if (self()->finishing)
-        return end(go_on(handle, DEADLINE_NONE));
-    if ((error = begin(message)) || (error = find_port(handle, &port)))
+    if (self()->finishing && (error = message_finish_receive()) != -EAGAIN)
+        return error;
+    if ((error = begin(message)) || (error = port_look(handle, RIGHT_RECEIVE, &port)))
         return end(error);
     if (self()->client) {
-        error = answer(self()->client);
+        error = answer(self()->client, &answered);
         if (error || self()->restart)
             return end(error);
     }
     self()->progress = 0; /* of the answer, if that was cut off, too */
-    return end(port_receive(port, DEADLINE_NONE, NULL));
+    return port_receive(port, DEADLINE_NONE, answered);
 }
 
 long sys_reply_to(handle_t reply, struct user_ptr message)
@@ -331,7 +349,7 @@ long sys_reply_to(handle_t reply, struct user_ptr message)
         return end(error);
     error = find_client(reply, RIGHT_CONTROL, &client);
     if (!error)
-        error = answer(client);
+        error = answer_now(client);
     if (!self()->restart && (error == 0 || error == -ESRCH))
         object_drop(handle_take(&self()->process->handles, reply));
     return end(error);

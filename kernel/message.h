@@ -10,16 +10,16 @@ static inline bool message_fits(const struct thread *sender,
                                 const struct thread *receiver)
 {
     return !sender->long_message ||
-           sender->message.handle_count <=
-               (receiver->long_message ? receiver->message.handle_room : 0);
+           sender->message.handle_count <= receiver->window.handle_room;
 }
 
-/* Copies into the running thread what belongs to the message that it has received, and
- * tells it: the message's kind, -EFAULT, or -EAGAIN: its sender is gone or could not be
- * copied from, so there is no message. */
-[[nodiscard]] long message_finish_receive(void);
+/* Copies to the receiver what belongs to the running thread's long message, if that is at
+ * most a page and no fault is in the way; false: the receiver has to finish it. */
+[[nodiscard]] bool message_pass(struct thread *receiver);
 
-/* The client's long message is answered with words alone: no bytes or handles come. */
-void message_bring_words(struct thread *client);
+/* Copies into the running thread what belongs to the message that was put aside for it,
+ * and tells it: the message's tag, -EFAULT, or -EAGAIN: its sender is gone or could not
+ * be copied from, so there is no message. */
+[[nodiscard]] long message_finish_receive(void);
 
 #endif

@@ -129,12 +129,6 @@ void port_leave(struct thread *thread)
 
 /* --- Messages --- */
 
-/* Where a thread's three words stand. */
-static inline uint32_t *words_of(struct thread *thread)
-{
-    return thread->long_message ? thread->message.words : thread->frame.words;
-}
-
 static inline void copy_words(uint32_t *to, const uint32_t *from)
 {
     to[0] = from[0];
@@ -142,42 +136,46 @@ static inline void copy_words(uint32_t *to, const uint32_t *from)
     to[2] = from[2];
 }
 
-static void put_long(struct thread *receiver, enum message_kind kind, uint32_t badge,
-                     const uint32_t words[3])
+long port_accept(uint32_t tag, uint32_t badge, const uint32_t words[3])
+{
+    struct thread *self = cpu()->current;
+
+    copy_words(self->frame.words, words);
+    self->frame.ebx = badge;
+    cpu()->work |= WORK_FRAME;
+    return (long)tag;
+}
+
+/* Gives a message to a receiver that waited, which has yet to be scheduled. */
+static inline void deliver(struct thread *receiver, uint32_t tag, uint32_t badge,
+                           const uint32_t words[3])
+{
+    copy_words(receiver->frame.words, words);
+    receiver->frame.ebx = badge;
+    thread_complete(receiver, (long)tag);
+}
+
+/* Keeps a message for a receiver that has to finish it. */
+static void put_aside(struct thread *receiver, enum message_kind kind, uint32_t badge,
+                      const uint32_t words[3])
 {
     copy_words(receiver->message.words, words);
     receiver->message.kind = kind;
     receiver->message.badge = badge;
+    receiver->finishing = true;
 }
 
-/* Gives a message to the running thread; the kind that it is told. */
-static long accept(enum message_kind kind, uint32_t badge, const uint32_t words[3])
+/* Gives the running thread's long message to a receiver that waited. */
+static void deliver_long(struct thread *receiver, enum message_kind kind, uint32_t badge)
 {
-    struct thread *self = cpu()->current;
+    const struct message *message = &cpu()->current->message;
 
-    if (self->long_message) {
-        put_long(self, kind, badge, words);
+    if (message_pass(receiver)) {
+        deliver(receiver, MESSAGE_TAG(kind, 0, message->send_size), badge,
+                message->words);
     } else {
-        copy_words(self->frame.words, words);
-        self->frame.ebx = badge;
-        cpu()->work |= WORK_FRAME;
-    }
-    return (long)kind;
-}
-
-/* Gives a message to a receiver that waited, which has yet to be scheduled. Its long
- * message is finished when it runs. */
-static inline void deliver(struct thread *receiver, enum message_kind kind,
-                           uint32_t badge, const uint32_t words[3])
-{
-    if (unlikely(receiver->long_message)) {
-        put_long(receiver, kind, badge, words);
-        receiver->finishing = true;
+        put_aside(receiver, kind, badge, message->words);
         thread_redo(receiver);
-    } else {
-        copy_words(receiver->frame.words, words);
-        receiver->frame.ebx = badge;
-        thread_complete(receiver, (long)kind);
     }
 }
 
@@ -240,14 +238,17 @@ long port_send(struct endpoint *endpoint, enum message_kind kind)
     /* nothing below fails */
     take_receiver(port, receiver);
     if (!waits(kind)) {
-        deliver(receiver, kind, endpoint->closed.badge, words_of(self));
+        deliver(receiver, kind, endpoint->closed.badge, self->frame.words);
         schedule_ready_next(receiver);
         return 0;
     }
     link_client(self, receiver);
     if (self->priority > receiver->priority)
         priority_settle(receiver);
-    deliver(receiver, kind, endpoint->closed.badge, words_of(self));
+    if (unlikely(self->long_message))
+        deliver_long(receiver, kind, endpoint->closed.badge);
+    else
+        deliver(receiver, kind, endpoint->closed.badge, self->frame.words);
     schedule_handoff(receiver);
     return 0;
 }
@@ -267,7 +268,11 @@ static long take_call(struct thread *caller)
         object_drop(&endpoint->object);
         return -EAGAIN;
     }
-    long result = accept(kind, endpoint->closed.badge, words_of(caller));
+    long result = 0;
+    if (caller->long_message)
+        put_aside(self, kind, endpoint->closed.badge, caller->message.words);
+    else
+        result = port_accept(kind, endpoint->closed.badge, caller->frame.words);
     if (waits(kind))
         link_client(caller, self);
     else
@@ -282,7 +287,7 @@ static long take_event(struct port *port)
     struct port_event *event =
         container_of(list_take(&port->events), struct port_event, link);
     port->pending--;
-    long result = accept(event->kind, event->badge, no_words);
+    long result = port_accept(event->kind, event->badge, no_words);
 
     if (event->kind == MESSAGE_CLOSED)
         endpoint_free(container_of(event, struct endpoint, closed));
@@ -296,8 +301,7 @@ static void join_receivers(struct port *port, uint64_t deadline)
 
     deadline_block(deadline, -ETIMEDOUT);
     self->state = THREAD_RECEIVING;
-    if (likely(port->receiver == &port_no_receiver && !self->long_message &&
-               !self->timed))
+    if (likely(port->receiver == &port_no_receiver && !self->timed))
         port->receiver = self;
     else
         list_append(&port->receivers, &self->queue);
@@ -340,7 +344,7 @@ long port_receive(struct port *port, uint64_t deadline, struct thread *answered)
             result = take_event(port);
         else if ((caller = first_caller(port)))
             result = take_call(caller);
-        if (result >= 0 && self->long_message)
+        if (self->finishing)
             result = message_finish_receive();
         if (result != -EAGAIN)
             return result;
@@ -354,29 +358,22 @@ long port_receive(struct port *port, uint64_t deadline, struct thread *answered)
     return 0;
 }
 
-struct thread *port_answer_only(struct thread *client, const uint32_t words[3])
+struct thread *port_answer_only(struct thread *client, const uint32_t words[3],
+                                uint32_t tag)
 {
     unlink_client(client);
     if (unlikely(client->faulted)) {
         fault_answer(client, words[0] == 0);
         return NULL;
     }
-    if (unlikely(client->long_message)) {
-        copy_words(client->message.words, words);
-        if (!cpu()->current->long_message)
-            message_bring_words(client);
-        client->finishing = true;
-        thread_redo(client);
-    } else {
-        copy_words(client->frame.words, words);
-        thread_complete(client, unlikely(client->bound_call) ? (long)words[0] : 0);
-    }
+    copy_words(client->frame.words, words);
+    thread_complete(client, (long)(unlikely(client->bound_call) ? words[0] : tag));
     return client;
 }
 
 void port_answer(struct thread *client, const uint32_t words[3])
 {
-    if (port_answer_only(client, words))
+    if (port_answer_only(client, words, 0))
         schedule_ready_next(client);
 }
 

@@ -32,8 +32,8 @@ struct port_event {
 struct port {
     struct object object;
     struct quota *quota;     /* [I] pays for it */
-    struct thread *receiver; /* [k] one that waits for three words without a deadline,
-                                as fast calls want it, or &port_no_receiver */
+    struct thread *receiver; /* [k] one that waits without a deadline, as fast calls want
+                                it, or &port_no_receiver */
     struct list receivers;   /* [k] others that wait, the longest waiting first */
     uint32_t pending;        /* [k] how many callers and events wait */
     struct list events;      /* [k] struct port_event, the oldest first */
@@ -107,9 +107,12 @@ void port_answer(struct thread *client, const uint32_t words[3]);
 void port_fail(struct thread *client, long error);
 
 /* Answers a client, which has yet to be scheduled, and is returned; NULL: there is
- * nothing to be done for it. */
+ * nothing to be done for it. `tag` is what a long message's caller is told. */
 [[nodiscard]] struct thread *port_answer_only(struct thread *client,
-                                              const uint32_t words[3]);
+                                              const uint32_t words[3], uint32_t tag);
+
+/* Gives a message to the running thread; the tag. */
+[[nodiscard]] long port_accept(uint32_t tag, uint32_t badge, const uint32_t words[3]);
 
 /* The running thread's client is answered by the reply object from now on. */
 void port_defer(struct reply *reply);

@@ -67,13 +67,15 @@ struct thread {
     struct endpoint *endpoint; /* [k] if calling: held */
     uint8_t kind;              /* [k] if calling: enum message_kind */
     /* Four in a word, which i386/fast_call.S looks at. */
-    bool long_message __attribute__((aligned(4))); /* [k] its call has a struct message */
-    bool bound_call;            /* [k] its call answers a message's first word */
-    bool faulted;               /* [k] awaits what becomes of its fault */
-    bool suspended;             /* [k] it may wait, but not be ready */
-    bool finishing;             /* [k] its message has come and must be copied out */
-    struct message message;     /* [k] if long_message; the fault's, if faulted */
-    struct user_ptr message_at; /* [k] if long_message: where the user has it */
+    bool faulted __attribute__((aligned(4))); /* [k] awaits what becomes of its fault */
+    bool suspended;                           /* [k] it may wait, but not be ready */
+    bool finishing;         /* [k] what has come must be copied to it, when it runs */
+    bool bound_call;        /* [k] its call's result is the answer's first word */
+    bool long_message;      /* [k] `message` is what it sends */
+    struct message message; /* [k] what it sends; if faulted, the fault's; if finishing,
+                               what has come */
+    struct user_ptr message_at; /* [k] if it waits for an answer: where the user has it */
+    struct message_window window; /* [k] where what it receives is put */
 };
 
 /* Makes a thread, not yet ready, at the process's cost; NULL if there is no memory. The

@@ -12,16 +12,32 @@
 #include <limen/types.h>
 #include <stdbool.h>
 
-/* 0 or -EFAULT. `to` may have been written in part. */
-[[nodiscard]] long copy_from_user(void *to, struct user_ptr from, uint32_t size);
-
-/* 0 or -EFAULT. The user's memory may have been written in part. */
-[[nodiscard]] long copy_to_user(struct user_ptr to, const void *from, uint32_t size);
+#include "assert.h"
+#include "error.h"
 
 /* Whether the range lies below the kernel, whatever is mapped there. */
 static inline bool user_range_ok(struct user_ptr pointer, uint32_t size)
 {
     return size <= KERNEL_BASE && pointer.address <= KERNEL_BASE - size;
+}
+
+/* The copies themselves, of ranges that were checked. */
+[[nodiscard]] long user_copy_from(void *to, struct user_ptr from, uint32_t size);
+[[nodiscard]] long user_copy_to(struct user_ptr to, const void *from, uint32_t size);
+
+/* 0, -EFAULT, or -ENOMEM for a page that is not there yet. `to` may have been written in
+ * part. */
+[[nodiscard]] static inline long copy_from_user(void *to, struct user_ptr from,
+                                                uint32_t size)
+{
+    return likely(user_range_ok(from, size)) ? user_copy_from(to, from, size) : -EFAULT;
+}
+
+/* The same. The user's memory may have been written in part. */
+[[nodiscard]] static inline long copy_to_user(struct user_ptr to, const void *from,
+                                              uint32_t size)
+{
+    return likely(user_range_ok(to, size)) ? user_copy_to(to, from, size) : -EFAULT;
 }
 
 static inline bool user_null(struct user_ptr pointer)

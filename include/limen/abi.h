@@ -175,25 +175,43 @@ enum fault_word {
 };
 
 #define MESSAGE_HANDLES 4
+#define MESSAGE_SIZE_MAX 0xffffffu
 
 /*
- * A message with bytes and handles. Bytes are copied once, from the sender's buffer into
+ * A long message: one with bytes and handles. The kernel reads it once, when it is sent;
+ * what comes is told in registers. Bytes are copied once, from the sender's buffer into
  * the receiver's, as far as there is room; a receiver can fetch the others by
  * message_read. Handles need RIGHT_TRANSFER; the receiver gets copies, all or none.
  */
 struct message {
     uint32_t words[3];
-    uint32_t badge;        /* out, where received */
-    uint32_t kind;         /* out, where received: enum message_kind */
-    UPTR(const void) send; /* in: what is sent */
-    uint32_t send_size;    /* in: bytes; out: bytes that the other side sends */
-    UPTR(void) receive;    /* in: where bytes are put that come */
-    uint32_t receive_size; /* in: room; out: bytes put there */
-    uint32_t handle_room;  /* in: how many handles are taken at most */
-    uint32_t handle_count; /* in: how many are sent; out: how many came */
-    handle_t handles[MESSAGE_HANDLES];
-    uint32_t rights[MESSAGE_HANDLES]; /* in: for each one sent, as for handle_give */
+    UPTR(const void) send;
+    uint32_t send_size;    /* at most MESSAGE_SIZE_MAX */
+    UPTR(void) receive;    /* of a call: where the answer's bytes are put */
+    uint32_t receive_size; /* room for them */
+    uint32_t handle_room;  /* of a call: how many handles the answer may bring */
+    uint32_t handle_count; /* how many are sent */
+    handle_t handles[MESSAGE_HANDLES]; /* those; an answer's in their place */
+    uint32_t rights[MESSAGE_HANDLES];  /* for each one sent, as for handle_give */
+    /* What limen/message.h adds to a message that was received. */
+    uint32_t badge;
+    uint32_t kind;
 };
+
+/* What a thread takes of a message beside its words. */
+struct message_window {
+    UPTR(void) buffer; /* where bytes are put */
+    uint32_t size;     /* room for them */
+    UPTR(handle_t) handles;
+    uint32_t handle_room; /* at most MESSAGE_HANDLES */
+};
+
+/* What is told of a message in one word: its kind (0: an answer), how many handles came,
+ * and how many bytes the other side sends. */
+#define MESSAGE_TAG(kind, handles, size) ((kind) | (handles) << 4 | (size) << 7)
+#define MESSAGE_KIND(tag) ((tag)&0xf)
+#define MESSAGE_HANDLE_COUNT(tag) ((tag) >> 4 & 0x7)
+#define MESSAGE_SIZE(tag) ((tag) >> 7 & MESSAGE_SIZE_MAX)
 
 /* --- Clocks --- */
 

@@ -7,12 +7,12 @@
  * A call is fast if
  *   1. the handle's slot is among those in the process's own page,
  *   2. it is an endpoint's, of this generation, with RIGHT_SEND,
- *   3. somebody waits at the port for three words and has no deadline,
+ *   3. somebody waits at the port and has no deadline,
  *   4. nothing asks for attention: no single step; FPU and I/O ports are seen to.
  * An answer is fast if
  *   1. 2. 4. so for the port, with RIGHT_RECEIVE,
- *   5. there is a client to be answered, whose call has no struct message and no bound
- *      number, and which is not suspended,
+ *   5. there is a client to be answered, whose call has no bound number, and which has
+ *      not faulted and is not suspended,
  *   6. the port is the one that the thread serves; no caller or event is waiting there,
  *      nor is another receiver in the port's first place,
  *   7. no thread is ready of a higher priority than the client's, nor one of the same
@@ -175,6 +175,7 @@ reply_switch:
         movl    %eax, PORT_RECEIVER(%ecx)
         movl    $0, OWN(THREAD_CLIENT)
         movl    $0, NEXT(THREAD_SERVER)
+        movb    $0, NEXT(THREAD_LONG)
         movb    $STATE_RECEIVING, OWN(THREAD_STATE)
         movb    $STATE_READY, NEXT(THREAD_STATE)
         SWITCH

@@ -235,6 +235,9 @@ enum gate gates_best(void);
 
 /* Maps low memory, protects the kernel's text; done once frames can be told apart. */
 void paging_init(uint32_t low_end, uint32_t tables);
+/* The kernel's view of a page that the user can write to as it is, or NULL; good until
+ * the next call of arch_view. */
+void *paging_writable(struct space *space, uint32_t address);
 /* Bytes that paging_init needs at `tables` (physical, in RAM) for low memory up to
  * low_end. */
 uint32_t paging_tables_size(uint32_t low_end);

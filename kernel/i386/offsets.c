@@ -16,8 +16,7 @@ enum {
 
 void offsets(void);
 
-static_assert(offsetof(struct thread, suspended) ==
-                  offsetof(struct thread, long_message) + 3,
+static_assert(offsetof(struct thread, bound_call) == offsetof(struct thread, faulted) + 3,
               "fast_call.S compares four at once");
 
 void offsets(void)
@@ -68,7 +67,8 @@ void offsets(void)
     DEFINE(THREAD_STATE, offsetof(struct thread, state));
     DEFINE(THREAD_PRIORITY, offsetof(struct thread, priority));
     DEFINE(THREAD_BASE_PRIORITY, offsetof(struct thread, base_priority));
-    DEFINE(THREAD_SLOW, offsetof(struct thread, long_message)); /* and three more */
+    DEFINE(THREAD_LONG, offsetof(struct thread, long_message));
+    DEFINE(THREAD_SLOW, offsetof(struct thread, faulted)); /* and three more */
     DEFINE(THREAD_CLIENT, offsetof(struct thread, client));
     DEFINE(THREAD_SERVER, offsetof(struct thread, server));
     DEFINE(THREAD_PORT, offsetof(struct thread, port));

@@ -18,6 +18,7 @@
 #define PTE_GLOBAL 0x100u
 #define PTE_KEPT 0x200u /* ours: a frame stands here that may not be accessed */
 #define PTE_FRAME 0xfffff000u
+#define PTE_OPEN (PTE_PRESENT | PTE_WRITE | PTE_USER)
 
 #define ENTRIES 1024u
 #define TABLE_SPAN (ENTRIES * PAGE_SIZE)
@@ -215,7 +216,7 @@ static uint32_t *directory_entry(struct space *space, uint32_t address)
 }
 
 /* The page table entry of an address, or NULL where there is no table. */
-static uint32_t *find_entry(struct space *space, uint32_t address)
+static inline uint32_t *find_entry(struct space *space, uint32_t address)
 {
     uint32_t table = *directory_entry(space, address);
 
@@ -323,4 +324,13 @@ void paging_forget(struct space *space)
 phys_t paging_current_directory(void)
 {
     return PHYS(cpu()->current->arch.directory);
+}
+
+void *paging_writable(struct space *space, uint32_t address)
+{
+    const uint32_t *entry = address < USER_END ? find_entry(space, address) : NULL;
+
+    if (unlikely(!entry || (*entry & PTE_OPEN) != PTE_OPEN))
+        return NULL;
+    return arch_view(PHYS(*entry & PTE_FRAME));
 }

@@ -18,6 +18,7 @@
 
 struct fixup {
     uint32_t at, landing;
+    uint32_t resolve; /* whether the fault may be resolved */
 };
 
 extern const struct fixup fixups_start[], fixups_end[];
@@ -98,8 +99,10 @@ static bool fix_up(struct SystemCallFrame *frame)
         address >= KERNEL_BASE)
         return false;
 
-    enum fault_result result = space_fault(&cpu()->current->process->space, address,
-                                           frame->error & PAGE_FAULT_WRITE);
+    enum fault_result result = FAULT_BAD_ADDRESS;
+    if (fixup->resolve)
+        result = space_fault(&cpu()->current->process->space, address,
+                             frame->error & PAGE_FAULT_WRITE);
     if (result != FAULT_RESOLVED) {
         frame->eax = (uint32_t)(result == FAULT_NO_MEMORY ? -ENOMEM : -EFAULT);
         frame->eip = fixup->landing;

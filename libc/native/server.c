@@ -101,15 +101,19 @@ static void take_memory(void)
 
 long server_run(const struct server *server)
 {
-    struct message message = {.words = {0}};
+    struct message message = {
+        .receive = server->buffer,
+        .receive_size = server->buffer_size,
+        .handle_room = server->handle_room,
+    };
     take_memory();
     if (!server_wait_init())
         return -ENOMEM;
+    long error = limen_message_open(&message);
+    if (error < 0)
+        return error;
     for (;;) {
-        message.receive = server->buffer;
-        message.receive_size = server->buffer_size;
-        message.handle_room = server->handle_room;
-        long kind = limen_message_reply_receive(server->port, &message);
+        long kind = limen_answer_receive(server->port, &message, server->buffer_size);
         if (kind >= 0) {
             take(server, kind, &message);
             continue;

@@ -64,7 +64,7 @@ static uint32_t meant_for(const struct object *object)
     if (object->type != OBJECT_ENDPOINT)
         rights &= ~RIGHT_SEND;
     if (object->type != OBJECT_PORT)
-        rights &= ~RIGHT_RECEIVE;
+        rights &= ~(RIGHT_RECEIVE | RIGHT_MINT);
     return rights;
 }
 

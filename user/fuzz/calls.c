@@ -21,6 +21,7 @@ enum kind {
     KIND_MAP,
     KIND_START,
     KIND_MESSAGE,
+    KIND_WINDOW,
     KIND_IN,  /* pointer to anything else that is read */
     KIND_OUT, /* … or written */
 };
@@ -62,6 +63,7 @@ struct call {
              const uint64_t *: KIND_DEADLINE, uint32_t *: KIND_WORD,              \
              struct memory_map *: KIND_MAP, const struct thread_start *: KIND_START, \
              struct message *: KIND_MESSAGE, const struct message *: KIND_MESSAGE, \
+             const struct message_window *: KIND_WINDOW,                           \
              const void *: KIND_IN, const char *: KIND_IN, default: KIND_OUT)
 #define SYSCALL(nr, callname, params, words, args) \
     [nr] = {.name = #callname, .kinds = {LIST args}, .arguments = {LIST words}},
@@ -91,7 +93,8 @@ static uint32_t answering_count;
 static uint8_t seldom[NUMBERS]; /* made once in so many times chosen */
 static uint8_t abouts[NUMBERS][WORDS];
 static bool in_words[NUMBERS]; /* its answer has words in registers */
-static bool receives[NUMBERS]; /* its result is a kind of message */
+static bool receives[NUMBERS]; /* its result is the tag of a message */
+static handle_t window_handles[MESSAGE_HANDLES]; /* those that came last to a window */
 
 const char *call_name(uint32_t number)
 {
@@ -383,6 +386,24 @@ static uint32_t make_message(uint32_t *random)
     return address_of(message);
 }
 
+static uint32_t make_window(uint32_t *random)
+{
+    struct message_window *window =
+        (struct message_window *)fill_at(random, sizeof(*window));
+    if (one_in(random, 8))
+        return 0;
+    *window = (struct message_window){
+        .buffer =
+            (void *)(one_in(random, 8) ? edge_address(random) : good_address(random)),
+        .size =
+            one_in(random, 8) ? size_number(random) : random_below(random, 2 * PAGE_SIZE),
+        .handles =
+            one_in(random, 8) ? (handle_t *)edge_address(random) : window_handles,
+        .handle_room = random_below(random, one_in(random, 8) ? 1000 : 5),
+    };
+    return address_of(window);
+}
+
 /* Any structure, known or not: words of every sort. */
 static uint32_t make_anything(uint32_t *random)
 {
@@ -416,6 +437,8 @@ static uint32_t argument(uint32_t *random, uint32_t number, uint32_t word)
         return make_start(random);
     case KIND_MESSAGE:
         return make_message(random);
+    case KIND_WINDOW:
+        return make_window(random);
     case KIND_IN:
     case KIND_OUT:
         return make_anything(random);
@@ -451,9 +474,8 @@ void calls_prepare(void)
         numbers[number_count++] = number;
         seldom[number] = seldom_of(call->name);
         receives[number] = strstr(call->name, "receive") != NULL;
-        in_words[number] = strcmp(call->name, "call") == 0 ||
-                           strcmp(call->name, "receive") == 0 ||
-                           strcmp(call->name, "reply_receive") == 0;
+        in_words[number] = receives[number] || strcmp(call->name, "call") == 0 ||
+                           strcmp(call->name, "message_call") == 0;
         if (strstr(call->name, "reply"))
             answering[answering_count++] = number;
         for (uint32_t i = 0; i < WORDS; i++)
@@ -497,10 +519,13 @@ static void put_handle(uint32_t value, uint32_t maker)
 void call_learn(struct crossing *crossing)
 {
     if (receives[crossing->number % NUMBERS])
-        crossing->received = crossing->result == MESSAGE_CALL;
+        crossing->received =
+            crossing->result > 0 && MESSAGE_KIND(crossing->result) == MESSAGE_CALL;
 
     /* No count is as large: buffers are small, and sizes of results are bounded. */
-    if (crossing->result >= 1 << 18)
+    bool told_by_tag = crossing->number < NUMBERS && in_words[crossing->number];
+    uint32_t came = told_by_tag ? MESSAGE_HANDLE_COUNT((uint32_t)crossing->result) : 0;
+    if (!told_by_tag && crossing->result >= 1 << 18)
         put_handle((uint32_t)crossing->result, crossing->number % NUMBERS);
     if (crossing->number >= NUMBERS)
         return;
@@ -516,9 +541,11 @@ void call_learn(struct crossing *crossing)
         if (calls[crossing->number].kinds[i] != KIND_MESSAGE || at < ARENA ||
             at > ARENA + ARENA_GOOD)
             continue;
-        for (uint32_t h = 0; h < MESSAGE_HANDLES && h < message->handle_count; h++)
+        for (uint32_t h = 0; h < MESSAGE_HANDLES && h < came; h++)
             put_handle(message->handles[h].value, 0);
     }
+    for (uint32_t h = 0; h < MESSAGE_HANDLES && h < came; h++)
+        put_handle(window_handles[h].value, 0);
 }
 
 uint32_t call_judge(const struct crossing *crossing)

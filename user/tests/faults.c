@@ -188,7 +188,7 @@ static bool fault_brings_thread(void)
     struct message message = {.handle_room = 1};
     open_port(59);
     bool right = start_faulting(&child);
-    right = right && limen_message_receive(port, &message, NULL) == MESSAGE_FAULT;
+    right = right && limen_receive_message(port, &message, NULL) == MESSAGE_FAULT;
     right = right && message.handle_count == 1;
     right = right && limen_thread_info(message.handles[0], &info) == 0 && !info.ended;
     (void)limen_handle_close(message.handles[0]);

@@ -323,6 +323,8 @@ static void step_refused_messages(uint32_t port, uint32_t endpoint)
 {
     static const struct message empty;
     static const struct message greedy = {.handle_count = MESSAGE_HANDLES + 1};
+    static const struct message vast = {.send_size = MESSAGE_SIZE_MAX + 1};
+    static const struct message_window window = {(void *)(KERNEL_BASE - 1), 2, NULL, 0};
     uint32_t at = address_of(&empty);
     step("endpoint_mint: no such port", SYS_LIMEN_endpoint_mint, 1, 5, 0, 0, -EBADF);
     step("call: a port", SYS_LIMEN_call, port, 1, 2, 3, -EBADF);
@@ -338,8 +340,11 @@ static void step_refused_messages(uint32_t port, uint32_t endpoint)
          -EFAULT);
     step("message_call: too many handles", SYS_LIMEN_message_call, endpoint,
          address_of(&greedy), 0, 0, -E2BIG);
-    step("message_receive: the deadline has passed", SYS_LIMEN_message_receive, port, at,
-         address_of(&time_past), 0, -ETIMEDOUT);
+    step("message_call: too many bytes", SYS_LIMEN_message_call, endpoint,
+         address_of(&vast), 0, 0, -E2BIG);
+    step("message_window: in the kernel", SYS_LIMEN_message_window, address_of(&window),
+         0, 0, 0, -EFAULT);
+    step("message_window: none", SYS_LIMEN_message_window, 0, 0, 0, 0, 0);
     step("message_reply: to nobody", SYS_LIMEN_message_reply, at, 0, 0, 0, -ESRCH);
     step("message_reply_receive: no such port", SYS_LIMEN_message_reply_receive, 1, at, 0,
          0, -EBADF);

@@ -74,7 +74,7 @@ static void send_once(uint32_t i)
 static void call_long_once(uint32_t i)
 {
     struct message message = {.words = {i}};
-    long error = limen_message_call(endpoint, &message);
+    long error = limen_call_message(endpoint, &message);
     answers[i] = error ? (uint32_t)error : message.words[0];
     leave();
 }
@@ -201,9 +201,9 @@ static bool all_refuse(uint32_t value, long refusal)
         limen_send(handle, 1, 2, 3),
         limen_reply_receive(handle, 1, 2, 3),
         limen_receive(handle, &past),
-        limen_message_call(handle, &message),
-        limen_message_receive(handle, &message, &past),
-        limen_message_reply_receive(handle, &message),
+        limen_call_message(handle, &message),
+        limen_receive_message(handle, &message, &past),
+        limen_reply_receive_message(handle, &message),
         limen_reply_to(handle, &message),
     };
     for (unsigned int i = 0; i < sizeof(results) / sizeof(*results); i++)
@@ -393,7 +393,7 @@ static void storm_caller(uint32_t i)
         else if (i % 3 == 1)
             (void)limen_send((handle_t){storm_endpoint.value}, i, 0, 0);
         else
-            (void)limen_message_call((handle_t){storm_endpoint.value}, &message);
+            (void)limen_call_message((handle_t){storm_endpoint.value}, &message);
     }
 }
 
@@ -572,7 +572,7 @@ static void twin_receives_poor(uint32_t handle)
         ;
     (void)limen_process_info(HANDLE_SELF, &before);
     uint64_t deadline = clock_now() + SECOND / 4;
-    long kind = limen_message_receive((handle_t){handle}, &message, &deadline);
+    long kind = limen_receive_message((handle_t){handle}, &message, &deadline);
     (void)limen_process_info(HANDLE_SELF, &after);
     for (;;)
         (void)limen_process_exit(
@@ -586,7 +586,7 @@ static void gives_handles(uint32_t i)
         message.handles[at] = endpoint;
         message.rights[at] = RIGHTS_SAME;
     }
-    answers[i] = (uint32_t)limen_message_call(endpoint, &message);
+    answers[i] = (uint32_t)limen_call_message(endpoint, &message);
     leave();
 }
 
@@ -607,7 +607,7 @@ static bool no_room_for_gifts(void)
 
 /* --- A copy that is cut off --- */
 
-#define LONG_COPY 0x2000000
+#define LONG_COPY (MESSAGE_SIZE_MAX & ~(PAGE_SIZE - 1u))
 #define SENT_AT 0x50000000u
 
 static volatile uint32_t long_handle;
@@ -616,7 +616,7 @@ static void twin_sends(uint32_t address)
 {
     struct message message = {.send_size = LONG_COPY};
     message.send = (const void *)address;
-    (void)limen_message_call((handle_t){long_handle}, &message);
+    (void)limen_call_message((handle_t){long_handle}, &message);
     for (;;)
         (void)limen_process_exit(0);
 }

@@ -187,7 +187,7 @@ static bool into_a_long_message(void)
     rtc_run(true);
     right =
         right &&
-        limen_message_receive(driver.port, &message, &deadline) == MESSAGE_INTERRUPT &&
+        limen_receive_message(driver.port, &message, &deadline) == MESSAGE_INTERRUPT &&
         message.kind == MESSAGE_INTERRUPT && message.badge == 77 &&
         message.receive_size == 0 && message.handle_count == 0;
     rtc_run(false);

@@ -347,7 +347,7 @@ static void twin_sends_bytes(uint32_t handle)
         .receive_size = BIG - 3,
     };
     fill(big + 1, BIG - 7, 5);
-    long error = limen_message_call((handle_t){handle}, &message);
+    long error = limen_call_message((handle_t){handle}, &message);
     bool right = error == 0 && message.receive_size == BIG - 100 &&
                  message.send_size == BIG - 100 && message.words[2] == 30 &&
                  filled(big_answer + 3, BIG - 100, 9);
@@ -360,7 +360,7 @@ static bool bytes_both_ways(void)
     struct process_end end;
     struct message message = {.receive = big, .receive_size = BIG};
     bool right = open_port(13) && give_and_start(&child, twin_sends_bytes);
-    long kind = limen_message_receive(port, &message, NULL);
+    long kind = limen_receive_message(port, &message, NULL);
     right = right && step_ok(kind == MESSAGE_CALL, "kind", kind);
     right =
         right && step_ok(message.receive_size == BIG - 7, "size", message.receive_size);
@@ -390,7 +390,7 @@ static void twin_gets_words(uint32_t handle)
         .handles = {{handle}},
         .rights = {RIGHTS_SAME},
     };
-    long error = limen_message_call((handle_t){handle}, &message);
+    long error = limen_call_message((handle_t){handle}, &message);
     bool right = error == 0 && words_are(message.words, 7, 8, 9) &&
                  message.send_size == 0 && message.receive_size == 0 &&
                  message.handle_count == 0;
@@ -404,7 +404,7 @@ static bool words_alone(bool reply_receive)
     struct message message = {.handle_room = 1};
     struct limen_words got = {.words = {7, 8, 9}};
     bool right = open_port(18) && give_and_start(&child, twin_gets_words);
-    right = right && limen_message_receive(port, &message, NULL) == MESSAGE_CALL;
+    right = right && limen_receive_message(port, &message, NULL) == MESSAGE_CALL;
     (void)limen_handle_close(message.handles[0]);
     (void)limen_handle_close(endpoint);
     if (reply_receive)
@@ -435,7 +435,7 @@ static bool bytes_in_parts(void)
     uint8_t part[1000];
     struct message message = {.receive = part, .receive_size = 10};
     bool right = open_port(14) && give_and_start(&child, twin_sends_bytes);
-    right = right && limen_message_receive(port, &message, NULL) == MESSAGE_CALL;
+    right = right && limen_receive_message(port, &message, NULL) == MESSAGE_CALL;
     right = right && message.receive_size == 10 && message.send_size == BIG - 7;
     for (uint32_t at = 0; at < BIG - 7;) {
         long got = limen_message_read((handle_t){0}, at, part, sizeof(part));
@@ -462,7 +462,7 @@ static bool bytes_in_parts(void)
 static void twin_sends_nothing(uint32_t handle)
 {
     struct message message = {.send = (void *)0x70000000, .send_size = 100};
-    long error = limen_message_call((handle_t){handle}, &message);
+    long error = limen_call_message((handle_t){handle}, &message);
     (void)limen_process_exit(error == -EFAULT ? 0 : 1);
 }
 
@@ -473,7 +473,7 @@ static bool bytes_not_there(void)
     uint64_t soon = clock_now() + 200 * MILLISECOND;
     struct message message = {.receive = big, .receive_size = BIG};
     bool right = open_port(15) && give_and_start(&child, twin_sends_nothing);
-    right = right && limen_message_receive(port, &message, &soon) == -ETIMEDOUT;
+    right = right && limen_receive_message(port, &message, &soon) == -ETIMEDOUT;
     right = right && child_wait(child, &end) == EXIT_0;
     child_close(&child);
     close_port();
@@ -491,7 +491,7 @@ static void twin_gives_handle(uint32_t handle)
         .rights = {RIGHT_SEND},
         .handle_room = 1,
     };
-    long error = limen_message_call((handle_t){handle}, &message);
+    long error = limen_call_message((handle_t){handle}, &message);
     struct limen_words got;
     long kind = limen_receive_words(own, &got, NULL);
     (void)limen_reply(0, got.words[0] + 1, 0, 0);
@@ -506,7 +506,7 @@ static bool handle_given(void)
     struct message message = {.handle_room = 4};
     uint32_t words[3] = {50};
     bool right = open_port(16) && give_and_start(&child, twin_gives_handle);
-    right = right && limen_message_receive(port, &message, NULL) == MESSAGE_CALL;
+    right = right && limen_receive_message(port, &message, NULL) == MESSAGE_CALL;
     right = right && step_ok(message.handle_count == 1, "handles", message.handle_count);
     handle_t given = message.handles[0];
     right = right && limen_handle_duplicate(given, RIGHT_SEND) == -EPERM;
@@ -528,11 +528,11 @@ static void twin_gives_badly(uint32_t handle)
         .handles = {own, own, own, {0x12340001}},
         .rights = {RIGHTS_SAME, RIGHTS_SAME, RIGHTS_SAME, RIGHTS_SAME},
     };
-    long bad = limen_message_call((handle_t){handle}, &message);
+    long bad = limen_call_message((handle_t){handle}, &message);
     message.handles[3] = own;
-    long good = limen_message_call((handle_t){handle}, &message);
+    long good = limen_call_message((handle_t){handle}, &message);
     message.handle_count = 4;
-    long many = limen_message_call((handle_t){handle}, &message);
+    long many = limen_call_message((handle_t){handle}, &message);
     (void)limen_process_exit(bad == -EBADF && good == 0 && many == -E2BIG ? 0 : 1);
 }
 
@@ -550,14 +550,14 @@ static bool handles_all_or_none(void)
     struct message message = {.handle_room = 4};
     bool right = open_port(17) && give_and_start(&child, twin_gives_badly);
     uint32_t before = handles_now();
-    right = right && limen_message_receive(port, &message, NULL) == MESSAGE_CALL;
+    right = right && limen_receive_message(port, &message, NULL) == MESSAGE_CALL;
     right = right && step_ok(handles_now() == before + 4, "handles", handles_now());
     for (uint32_t i = 0; i < message.handle_count; i++)
         right = limen_handle_close(message.handles[i]) == 0 && right;
     right = right && limen_reply(0, 0, 0, 0) == 0;
     uint64_t soon = clock_now() + 100 * MILLISECOND;
     message.handle_room = 3;
-    right = right && limen_message_receive(port, &message, &soon) == -ETIMEDOUT;
+    right = right && limen_receive_message(port, &message, &soon) == -ETIMEDOUT;
     right = right && step_ok(handles_now() == before, "handles", handles_now());
     right = right && child_wait(child, &end) == EXIT_0;
     child_close(&child);

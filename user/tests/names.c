@@ -132,11 +132,11 @@ static bool published_and_found(void)
     endpoint = handle_of(handle);
     struct message message = {.words = {0}};
     uint64_t past = 1;
-    right = right && limen_message_receive(port, &message, &past) == -ETIMEDOUT;
+    right = right && limen_receive_message(port, &message, &past) == -ETIMEDOUT;
     right = right && withdraw(publisher, "a.name") == 0;
     right = right && look_up(reader, "a.name") == -ENOENT;
     (void)limen_handle_close(endpoint);
-    right = right && limen_message_receive(port, &message, NULL) == MESSAGE_CLOSED;
+    right = right && limen_receive_message(port, &message, NULL) == MESSAGE_CLOSED;
     return end(right && message.badge == 4711);
 }
 

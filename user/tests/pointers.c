@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include <limen/message.h>
 #include <limen/tap.h>
 
 #include "child.h"
@@ -115,15 +116,16 @@ static handle_t port, endpoint;
 static void call_with_bytes(uint32_t unused)
 {
     static uint8_t bytes[64];
-    struct message message = {
-        .send = bytes,
-        .send_size = sizeof(bytes),
-        .receive = bytes,
-        .receive_size = sizeof(bytes),
-    };
     (void)unused;
-    for (;;)
-        (void)limen_message_call(endpoint, &message);
+    for (;;) {
+        struct message message = {
+            .send = bytes,
+            .send_size = sizeof(bytes),
+            .receive = bytes,
+            .receive_size = sizeof(bytes),
+        };
+        (void)limen_call_message(endpoint, &message);
+    }
 }
 
 static void make_caller(void)
@@ -136,8 +138,10 @@ static void make_caller(void)
 
 static void receive_caller(void)
 {
+    (void)limen_message_window(NULL); /* it may be made of anything */
     long answer = limen_receive(port, NULL);
-    must(answer == MESSAGE_CALL || answer == -EBUSY, "nobody calls");
+    must((answer > 0 && MESSAGE_KIND(answer) == MESSAGE_CALL) || answer == -EBUSY,
+         "nobody calls");
 }
 
 static bool is_message(uint32_t number)
@@ -223,14 +227,18 @@ static bool is_right(uint32_t number, int argument, const struct place *place,
         return error;
     case PLACE_HOLE:
         return error || (number == SYS_LIMEN_futex_wake && answer == 0) ||
-               (number == SYS_LIMEN_futex_requeue && answer == 0);
+               (number == SYS_LIMEN_futex_requeue && answer == 0) ||
+               (number == SYS_LIMEN_message_window && place->address == 0);
     case PLACE_HALF:
         return error || (is_buffer(number, argument) && answer >= 0 && answer < 16);
     case PLACE_READ_ONLY:
+        if (number == SYS_LIMEN_message_window)
+            return answer <= 0; /* what is there may be a window or not */
         if (constant || is_futex(number))
             return answer != -EFAULT;
         return error || (number == SYS_LIMEN_memory_map && answer < 0) ||
-               (is_message(number) && answer == -E2BIG);
+               (is_message(number) && answer == -E2BIG) ||
+               (number == SYS_LIMEN_message_call && answer < 0);
     default:
         return answer != -EFAULT;
     }

@@ -122,8 +122,6 @@ static void make_rows(void)
                             0));
     add_row((struct row)ROW(receive, 0, PORT, RIGHT_RECEIVE, {0}, 0));
     add_row((struct row)ROW(reply_receive, 0, PORT, RIGHT_RECEIVE, {0}, 0));
-    add_row((struct row)ROW(message_receive, 0, PORT, RIGHT_RECEIVE,
-                            {0, ADDRESS(&message)}, 0));
     add_row((struct row)ROW(message_reply_receive, 0, PORT, RIGHT_RECEIVE,
                             {0, ADDRESS(&message)}, 0));
     add_row((struct row)ROW(message_read, 0, REPLY, RIGHT_READ,

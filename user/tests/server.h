@@ -80,7 +80,7 @@ static inline long hostile_call(handle_t endpoint, uint32_t number, uint32_t siz
         message.handles[i] = endpoint;
         message.rights[i] = RIGHTS_SAME;
     }
-    long error = limen_message_call(endpoint, &message);
+    long error = limen_call_message(endpoint, &message);
     return error < 0 ? error : (long)message.words[0];
 }
 
@@ -122,10 +122,10 @@ static inline bool hostile_buffers(handle_t endpoint, uint32_t operations)
             .receive = (void *)0x70000000,
             .receive_size = 10,
         };
-        long result = limen_message_call(endpoint, &message);
+        long result = limen_call_message(endpoint, &message);
         right = step_ok(result < 0, "bytes that are not there", result) && right;
         message.send = (void *)(KERNEL_BASE - 5);
-        result = limen_message_call(endpoint, &message);
+        result = limen_call_message(endpoint, &message);
         right = step_ok(result == -EFAULT, "bytes in the kernel", result) && right;
         right = limen_send(endpoint, number, ~0u, ~0u) == 0 && right;
     }

@@ -579,7 +579,7 @@ static bool written_after_a_fault(void)
     bool right = load(&child, snippet_fault, snippet_fault_end) &&
                  limen_process_fault_endpoint(child.process, endpoint) == 0 &&
                  child_start(&child, CHILD_CODE, CHILD_STACK_START) > 0 &&
-                 limen_message_receive(port, &message, NULL) == MESSAGE_FAULT &&
+                 limen_receive_message(port, &message, NULL) == MESSAGE_FAULT &&
                  message.handle_count == 1;
     handle_t thread = message.handles[0];
     right = right && limen_thread_read(thread, &state) == 0 && state.eax == 0x11 &&

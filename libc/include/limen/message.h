@@ -50,7 +50,7 @@ static inline long limen_receive_words(handle_t port, struct limen_words *messag
     uint32_t list[4] = {port.value, (uint32_t)deadline, 0, 0};
     long result = limen_cross_words(SYS_LIMEN_receive, list);
     *message = (struct limen_words){list[0], {list[1], list[2], list[3]}};
-    return result;
+    return result < 0 ? result : MESSAGE_KIND(result);
 }
 
 /* reply_receive: answers with the words in the message, and waits for the next one. */
@@ -60,7 +60,31 @@ static inline long limen_reply_receive_words(handle_t port, struct limen_words *
                         message->words[2]};
     long result = limen_cross_words(SYS_LIMEN_reply_receive, list);
     *message = (struct limen_words){list[0], {list[1], list[2], list[3]}};
-    return result;
+    return result < 0 ? result : MESSAGE_KIND(result);
 }
+
+/* --- With bytes and handles: libc/native/message.c --- */
+
+/* Puts into the message what a call has told of the one that came: its words, badge and
+ * kind, in send_size the bytes that the other side sends, in receive_size those that are
+ * in the buffer, of `room` bytes, in handle_count the handles. The kind, or the error. */
+long limen_message_came(struct message *message, const uint32_t list[4], long tag,
+                        uint32_t room);
+
+/* message_call: the answer overwrites the message. */
+long limen_call_message(handle_t endpoint, struct message *message);
+
+/* Makes the message's buffer, room and handles the thread's window. */
+long limen_message_open(struct message *message);
+
+/* reply_receive or message_reply_receive, whichever the answer needs, for a thread whose
+ * window has `room` bytes and this message's handles: what comes overwrites the
+ * answer. */
+long limen_answer_receive(handle_t port, struct message *message, uint32_t room);
+
+/* receive and limen_answer_receive, with the message as the window for this time. */
+long limen_receive_message(handle_t port, struct message *message,
+                           const uint64_t *deadline);
+long limen_reply_receive_message(handle_t port, struct message *message);
 
 #endif

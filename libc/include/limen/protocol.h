@@ -21,7 +21,7 @@
 
 #include <string.h>
 
-#include <limen/syscall.h>
+#include <limen/message.h>
 
 #define PROTOCOL_WORDS 2
 
@@ -43,7 +43,7 @@ struct protocol_none {
     {                                                                                  \
         message->words[0] = number;                                                    \
         memcpy(message->words + 1, request, sizeof(request_type));                     \
-        long error = limen_message_call(endpoint, message);                            \
+        long error = limen_call_message(endpoint, message);                            \
         if (error < 0)                                                                 \
             return error;                                                              \
         memcpy(reply, message->words + 1, sizeof(reply_type));                         \

@@ -108,26 +108,16 @@ loop_begin call_one_way
         store_words
 loop_end
 
-/* A struct call_long: endpoint, address of the message, what is sent each time. */
+/* A struct call_long: endpoint, and the address of the message, which is also its first
+ * word, and so the answer's. */
 loop_begin call_long
         movl    (%ecx), %ebx
         movl    4(%ecx), %esi
-        movl    8(%ecx), %edi
         turns_begin
 path_call_long:
-        movl    %edi, MESSAGE_SEND_SIZE(%esi)
         cross_to message_call, path_call_long_back
 path_call_long_back:
         turns_end path_call_long
-loop_end
-
-loop_begin call_handle
-        movl    (%ecx), %ebx
-        movl    4(%ecx), %esi
-        turns_begin
-2:      movl    $1, MESSAGE_HANDLE_COUNT(%esi)
-        cross_to message_call, 3f
-3:      turns_end 2b
 loop_end
 
         .section .note.GNU-stack, "", @progbits

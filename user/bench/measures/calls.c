@@ -28,10 +28,6 @@
 #define LONG_LEAST (4u << 10)
 #define LONG_MOST SERVER_BUFFER_SIZE
 
-static_assert(offsetof(struct message, send_size) == MESSAGE_SEND_SIZE, "");
-static_assert(offsetof(struct message, receive_size) == MESSAGE_RECEIVE_SIZE, "");
-static_assert(offsetof(struct message, handle_count) == MESSAGE_HANDLE_COUNT, "");
-static_assert(offsetof(struct message, handles) == MESSAGE_HANDLES_AT, "");
 
 struct call_words {
     handle_t endpoint;
@@ -41,7 +37,6 @@ struct call_words {
 struct call_long {
     handle_t endpoint;
     struct message *message;
-    uint32_t send_size;
 };
 
 static const uint32_t first_words[3] = {1000, 2000, 3000};
@@ -81,7 +76,7 @@ static bool in_same_process(const struct server *server)
 /* Makes port and endpoint, puts a server's code and message into the process and lets it
  * run. */
 static void server_start(struct server *server, const char *begin,
-                         const struct message *message)
+                         const struct message_window *window)
 {
     const uint32_t runs = 1;
     struct thread_start start = {
@@ -103,7 +98,7 @@ static void server_start(struct server *server, const char *begin,
           limen_memory_write(server->process, SERVER_ADDRESS, server_begin,
                              (uint32_t)(server_end - server_begin)));
     check("memory_write",
-          limen_memory_write(server->process, SERVER_MESSAGE, message, sizeof(*message)));
+          limen_memory_write(server->process, SERVER_WINDOW, window, sizeof(*window)));
     check("memory_write",
           limen_memory_write(server->process, SERVER_RUNS, &runs, sizeof(runs)));
     long thread = check("thread_create", limen_thread_create(server->process, &start));
@@ -205,7 +200,7 @@ static void measure_words(const struct words_bench *bench)
     struct server server = bench->same_process ? (struct server){.process = HANDLE_SELF}
                                                : new_process(SERVER_PAGES);
     server.segments = bench->segments;
-    server_start(&server, bench->server, &(struct message){0});
+    server_start(&server, bench->server, &(struct message_window){0});
     struct call_words call = {.endpoint = server.endpoint};
     memcpy(call.words, first_words, sizeof(call.words));
     (void)client_run(bench->loop, WARM_UP, &call, bench->segments);
@@ -220,7 +215,7 @@ static void measure_words(const struct words_bench *bench)
 static void measure_one_way(void)
 {
     struct server server = new_process(SERVER_PAGES);
-    server_start(&server, server_one_way, &(struct message){0});
+    server_start(&server, server_one_way, &(struct message_window){0});
     struct call_words call = {.endpoint = server.endpoint};
     (void)client_run(loop_call_one_way, WARM_UP, &call, false);
     call.words[1] = 0;
@@ -260,19 +255,20 @@ static void measure_long(uint32_t size)
 {
     uint32_t turns = LONG_BYTES / size;
     struct server server = new_process(SERVER_PAGES + SERVER_BUFFER_SIZE / PAGE_SIZE);
-    const struct message room = {
-        .receive = (void *)SERVER_BUFFER,
-        .receive_size = SERVER_BUFFER_SIZE,
+    const struct message_window window = {
+        .buffer = (void *)SERVER_BUFFER,
+        .size = SERVER_BUFFER_SIZE,
     };
-    struct message message = {.send = bytes};
+    struct message message = {
+        .words = {(uint32_t)&message}, .send = bytes, .send_size = size};
     char name[32];
 
     snprintf(name, sizeof(name), "call_%uk", (unsigned)(size >> 10));
     for (uint32_t i = 0; i < size; i++)
         bytes[i] = (uint8_t)((i + size) * 2654435761u >> 24);
     map(server.process, SERVER_BUFFER, SERVER_BUFFER_SIZE);
-    server_start(&server, server_long, &room);
-    const struct call_long call = {server.endpoint, &message, size};
+    server_start(&server, server_long, &window);
+    const struct call_long call = {server.endpoint, &message};
     (void)client_run(loop_call_long, LONG_WARM_UP, &call, false);
     uint32_t before = word_at(&server, SERVER_MESSAGE);
     uint32_t ticks = client_run(loop_call_long, turns, &call, false);
@@ -285,12 +281,19 @@ static void measure_long(uint32_t size)
 static void measure_handle(void)
 {
     struct server server = new_process(SERVER_PAGES);
-    server_start(&server, server_handle, &(struct message){.handle_room = 1});
-    struct message message = {.handles = {server.endpoint}, .rights = {RIGHTS_SAME}};
-    const struct call_long call = {server.endpoint, &message, 0};
-    (void)client_run(loop_call_handle, WARM_UP, &call, false);
+    server_start(&server, server_handle,
+                 &(struct message_window){.handles = (void *)SERVER_HANDLES,
+                                          .handle_room = 1});
+    struct message message = {
+        .words = {(uint32_t)&message},
+        .handle_count = 1,
+        .handles = {server.endpoint},
+        .rights = {RIGHTS_SAME},
+    };
+    const struct call_long call = {server.endpoint, &message};
+    (void)client_run(loop_call_long, WARM_UP, &call, false);
     uint32_t before = word_at(&server, SERVER_MESSAGE);
-    uint32_t ticks = client_run(loop_call_handle, ITERATIONS, &call, false);
+    uint32_t ticks = client_run(loop_call_long, ITERATIONS, &call, false);
     turns_check("call_handle", word_at(&server, SERVER_MESSAGE) - before, ITERATIONS);
     ruler_report("call_handle", ticks - WORK_LONG * ITERATIONS, ITERATIONS);
     server_end_in(&server);
@@ -299,7 +302,7 @@ static void measure_handle(void)
 static void measure_deferred(void)
 {
     struct server server = new_process(SERVER_PAGES);
-    server_start(&server, server_deferred, &(struct message){0});
+    server_start(&server, server_deferred, &(struct message_window){0});
     struct call_words call = {.endpoint = server.endpoint};
     (void)client_run(loop_call, WARM_UP, &call, false);
     uint32_t ticks = client_run(loop_call, ITERATIONS, &call, false);

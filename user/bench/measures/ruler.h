@@ -40,7 +40,6 @@ ruler_loop loop_call;
 ruler_loop loop_call_int80;
 ruler_loop loop_call_one_way;
 ruler_loop loop_call_long;
-ruler_loop loop_call_handle;
 
 /* Instructions that a loop took beyond itself and `body` ones of the user's each time. */
 static inline uint32_t ruler_measure(ruler_loop *loop, uint32_t iterations, uint32_t body,

@@ -79,31 +79,27 @@ server_one_way_turn:
         movl    SERVER_PORT, %ebx
         cross_to reply_receive, server_one_way_turn
 
-/* The buffer's address and the room stand in the message. */
+/* Takes bytes; the answer's words are the call's. */
 server_long:
         movl    %eax, SERVER_PORT
-        movl    SERVER_MESSAGE + MESSAGE_RECEIVE_SIZE, %edi
-        xorl    %eax, %eax
+        movl    $SERVER_WINDOW, %ebx
+        cross   message_window
 server_long_turn:
         work_long
         movl    SERVER_PORT, %ebx
-        movl    $SERVER_MESSAGE, %esi
-        movl    $0, MESSAGE_SEND_SIZE(%esi)
-        movl    %edi, MESSAGE_RECEIVE_SIZE(%esi)
-        cross_to message_reply_receive, server_long_turn
+        cross_to reply_receive, server_long_turn
 
-/* Closes what it was given before it answers. */
+/* Takes a handle, and closes it before it answers. */
 server_handle:
         movl    %eax, SERVER_PORT
-        xorl    %eax, %eax
+        movl    $SERVER_WINDOW, %ebx
+        cross   message_window
 server_handle_turn:
         work_long
-        movl    $SERVER_MESSAGE, %esi
-        movl    MESSAGE_HANDLES_AT(%esi), %ebx
+        movl    SERVER_HANDLES, %ebx
         cross   handle_close
         movl    SERVER_PORT, %ebx
-        movl    $0, MESSAGE_HANDLE_COUNT(%esi)
-        cross_to message_reply_receive, server_handle_turn
+        cross_to reply_receive, server_handle_turn
 
 /* Its message holds the words of all answers. */
 server_deferred:

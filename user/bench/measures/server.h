@@ -13,16 +13,12 @@
 #define SERVER_RUNS SERVER_DATA          /* 0 when nothing is left of it */
 #define SERVER_PORT (SERVER_DATA + 4)    /* the value of its handle */
 #define SERVER_MESSAGE (SERVER_DATA + 8) /* its struct message */
+#define SERVER_WINDOW (SERVER_DATA + 96)   /* its struct message_window */
+#define SERVER_HANDLES (SERVER_DATA + 128) /* where handles are put */
 #define SERVER_SIZE (2 * PAGE_SIZE)      /* the stack grows from its end */
 #define SERVER_STACK (SERVER_ADDRESS + SERVER_SIZE)
 #define SERVER_BUFFER 0x22000000 /* what it receives, and the room */
 #define SERVER_BUFFER_SIZE 0x100000
-
-/* Offsets in struct message. */
-#define MESSAGE_SEND_SIZE 24
-#define MESSAGE_RECEIVE_SIZE 32
-#define MESSAGE_HANDLE_COUNT 40
-#define MESSAGE_HANDLES_AT 44
 
 /* Instructions of a server's turn that are there only to show that it is right: is it an
  * error, and what happens to the words. */

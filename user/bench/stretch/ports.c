@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include <limen/message.h>
+
 #define BADGES 10000u
 #define LINKS 2000u
 #define RAISED 1
@@ -93,7 +95,7 @@ void load_messages(void)
     };
     answer = (struct message){.receive = bytes[1], .receive_size = MESSAGE_BYTES};
     crowd_add(&orders);
-    check("message_receive", limen_message_receive(port, &answer, NULL));
+    check("message_receive", limen_receive_message(port, &answer, NULL));
     answer.send = bytes[1];
     answer.send_size = MESSAGE_BYTES;
     check("message_reply", limen_message_reply(&answer));

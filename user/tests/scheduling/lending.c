@@ -57,16 +57,16 @@ static void serve_long(uint32_t which)
 {
     uint8_t bytes[64];
     struct message message = {.receive = bytes, .receive_size = sizeof(bytes)};
-    long kind = limen_message_receive(stage_ports[which], &message, NULL);
+    long kind = limen_receive_message(stage_ports[which], &message, NULL);
     while (kind == MESSAGE_CALL) {
         struct message next = {.send = bytes, .send_size = sizeof(bytes)};
         if (which == LAST)
             stage_wait_on(&gate_open, 1);
         else
-            (void)limen_message_call(stage_endpoints[which + 1], &next);
+            (void)limen_call_message(stage_endpoints[which + 1], &next);
         seen[which] = stage_info(HANDLE_SELF).priority;
         message = (struct message){.receive = bytes, .receive_size = sizeof(bytes)};
-        kind = limen_message_reply_receive(stage_ports[which], &message);
+        kind = limen_reply_receive_message(stage_ports[which], &message);
     }
 }
 

@@ -47,7 +47,7 @@ static void wait_for_long_message(void)
 {
     uint8_t bytes[16];
     struct message message = {.receive = bytes, .receive_size = sizeof(bytes)};
-    (void)limen_message_receive(stage_ports[PORT], &message, NULL);
+    (void)limen_receive_message(stage_ports[PORT], &message, NULL);
 }
 
 static void close_badge(void)

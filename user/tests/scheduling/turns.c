@@ -60,7 +60,7 @@ static void client_sends_bytes(uint32_t size)
     do {
         take_turn(0);
         message = (struct message){.send = long_bytes[0], .send_size = size};
-    } while (!stage_stop && limen_message_call(stage_endpoints[0], &message) == 0);
+    } while (!stage_stop && limen_call_message(stage_endpoints[0], &message) == 0);
 }
 
 static void client_sends_few(uint32_t unused)
@@ -121,7 +121,7 @@ static void server_takes_bytes(uint32_t unused)
     do {
         take_turn(0);
         message = (struct message){.receive = long_bytes[1], .receive_size = LONG_SIZE};
-    } while (limen_message_reply_receive(stage_ports[0], &message) == MESSAGE_CALL);
+    } while (limen_reply_receive_message(stage_ports[0], &message) == MESSAGE_CALL);
 }
 
 static void server_sends(uint32_t unused)

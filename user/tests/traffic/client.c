@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include <limen/abi.h>
-#include <limen/syscall.h>
+#include <limen/message.h>
 
 #include "traffic.h"
 
@@ -95,8 +95,10 @@ static void step_long_call(struct worker *worker)
         .rights = {RIGHT_SEND, RIGHTS_SAME},
     };
     fill_bytes(worker->bytes, message.send_size, words[0]);
-    long result = worker_call(worker, SYS_LIMEN_message_call, target.endpoint,
-                              (uint32_t)&message, 0, 0);
+    struct crossing crossing = {
+        .words = {SYS_LIMEN_message_call, target.endpoint, (uint32_t)&message}};
+    long tag = worker_cross(worker, &crossing, KEPT_BY_CALL);
+    long result = limen_message_came(&message, crossing.words + 1, tag, room);
     worker_expect(worker, may_answer(&target, result) || result == -E2BIG, WRONG_RESULT);
     if (result != 0)
         return;
@@ -137,6 +139,7 @@ static void step_mistake(struct worker *worker)
 {
     struct target target = choose(worker);
     const struct message hole = {.send = (const void *)HOLE, .send_size = 100};
+    struct crossing crossing = {.words = {SYS_LIMEN_message_call, 0, (uint32_t)&hole}};
     long result;
 
     switch (worker_random(worker, 6)) {
@@ -161,8 +164,9 @@ static void step_mistake(struct worker *worker)
         worker_expect(worker, result == -EFAULT, WRONG_RESULT); /* it is read first */
         return;
     default: /* who takes no bytes does not see that there are none */
-        result = worker_call(worker, SYS_LIMEN_message_call, target.endpoint,
-                             (uint32_t)&hole, 0, 0);
+        crossing.words[1] = target.endpoint;
+        result = worker_cross(worker, &crossing, KEPT_BY_CALL);
+        result = result < 0 ? result : (long)MESSAGE_KIND(result);
         worker_expect(worker, may_answer(&target, result) || result == -EFAULT,
                       WRONG_RESULT);
     }

@@ -37,7 +37,7 @@ static const uint32_t needed[] = {
     SYS_LIMEN_call,          SYS_LIMEN_reply_receive,
     SYS_LIMEN_receive,       SYS_LIMEN_reply,
     SYS_LIMEN_send,          SYS_LIMEN_message_call,
-    SYS_LIMEN_message_reply, SYS_LIMEN_message_receive,
+    SYS_LIMEN_message_reply, SYS_LIMEN_message_window,
     SYS_LIMEN_message_read,  SYS_LIMEN_message_reply_receive,
     SYS_LIMEN_message_write, SYS_LIMEN_reply_defer,
     SYS_LIMEN_reply_to,      SYS_LIMEN_handle_close,

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include <limen/abi.h>
-#include <limen/syscall.h>
+#include <limen/message.h>
 
 #include "traffic.h"
 
@@ -25,6 +25,7 @@ struct request {
 
 struct server {
     struct worker *worker;
+    struct message came; /* its window: the buffer, the room, and the handles */
     uint32_t port; /* its number */
     bool may_leave;
     struct request request;
@@ -61,43 +62,45 @@ static void take(struct server *server, long kind, uint32_t badge,
         worker_expect(worker, is_error(kind) || kind == -ETIMEDOUT, WRONG_RESULT);
 }
 
-/* reply_receive or receive; their words stand behind the port. */
-static void receive_words(struct server *server, uint32_t number, const uint32_t words[3])
-{
-    struct crossing crossing = {
-        .words = {number, setup.ports[server->port], words[0], words[1], words[2]}};
-    long kind = worker_cross(server->worker, &crossing, 0);
-
-    if (kind < 0)
-        worker_expect(server->worker, memcmp(crossing.words + 2, words, 12) == 0,
-                      WRONG_KEPT);
-    take(server, kind, crossing.words[1], crossing.words + 2);
-}
-
-/* The struct message for what comes; `message` may hold an answer. */
-static void make_room(struct worker *worker, struct message *message)
-{
-    message->receive = worker->bytes + BYTES;
-    message->receive_size = random_size(worker);
-    message->handle_room = worker_random(worker, 3);
-}
-
-static void receive_message(struct server *server, uint32_t number,
-                            struct message *message, const uint64_t *deadline)
+/* Another window for what comes, at times none. */
+static void make_room(struct server *server)
 {
     struct worker *worker = server->worker;
-    uint32_t room = message->receive_size;
-    long kind = worker_call(worker, number, setup.ports[server->port], (uint32_t)message,
-                            (uint32_t)deadline, 0);
+    bool none = worker_random(worker, 4) == 0;
+    const struct message_window window = {
+        .buffer = worker->bytes + BYTES,
+        .size = random_size(worker),
+        .handles = server->came.handles,
+        .handle_room = worker_random(worker, 3),
+    };
+    long result = worker_call(worker, SYS_LIMEN_message_window,
+                              none ? 0 : (uint32_t)&window, 0, 0, 0);
 
-    if (kind == -E2BIG && is_call(server->request.kind))
+    worker_expect(worker, result == 0, WRONG_RESULT);
+    server->came.receive_size = none ? 0 : window.size;
+    server->came.handle_room = none ? 0 : window.handle_room;
+}
+
+/* A call that receives; its words stand behind the port. */
+static void receive_by(struct server *server, uint32_t number, const uint32_t words[3])
+{
+    struct worker *worker = server->worker;
+    struct crossing crossing = {
+        .words = {number, setup.ports[server->port], words[0], words[1], words[2]}};
+    long tag = worker_cross(worker, &crossing, 0);
+    struct message message = server->came;
+
+    if (tag < 0)
+        worker_expect(worker, memcmp(crossing.words + 2, words, 12) == 0, WRONG_KEPT);
+    if (tag == -E2BIG && is_call(server->request.kind))
         return; /* the answer's handles: the client still waits */
-    take(server, kind, message->badge, message->words);
-    if (kind <= 0)
+    take(server, tag < 0 ? tag : (long)MESSAGE_KIND(tag), crossing.words[1],
+         crossing.words + 2);
+    if (tag < 0)
         return;
-    worker_expect(worker, message->kind == (uint32_t)kind, WRONG_MESSAGE);
-    worker_message(worker, message, room);
-    worker_close_handles(worker, message);
+    (void)limen_message_came(&message, crossing.words + 1, tag, message.receive_size);
+    worker_message(worker, &message, server->came.receive_size);
+    worker_close_handles(worker, &message);
 }
 
 /* Waits for a message with nothing to answer. */
@@ -110,15 +113,10 @@ static void receive(struct server *server)
                                : server->deferred_count > 0    ? &time
                                : worker_random(worker, 3) == 0 ? &time
                                                                : NULL;
-    struct message message = {0};
 
-    if (worker_random(worker, 2)) {
-        receive_words(server, SYS_LIMEN_receive,
-                      (const uint32_t[]){(uint32_t)deadline, 0, 0});
-        return;
-    }
-    make_room(worker, &message);
-    receive_message(server, SYS_LIMEN_message_receive, &message, deadline);
+    if (worker_random(worker, 2))
+        make_room(server);
+    receive_by(server, SYS_LIMEN_receive, (const uint32_t[]){(uint32_t)deadline, 0, 0});
 }
 
 /* --- Answering --- */
@@ -167,8 +165,9 @@ static void reply_receive_long(struct server *server, const uint32_t words[3])
 {
     struct message message = make_answer(server, words);
 
-    make_room(server->worker, &message);
-    receive_message(server, SYS_LIMEN_message_reply_receive, &message, NULL);
+    make_room(server);
+    receive_by(server, SYS_LIMEN_message_reply_receive,
+               (const uint32_t[]){(uint32_t)&message, 0, 0});
 }
 
 /* --- Answering later --- */
@@ -325,7 +324,7 @@ static void deal_with_call(struct server *server)
         return;
     default:
         if (nothing_deferred)
-            receive_words(server, SYS_LIMEN_reply_receive, words);
+            receive_by(server, SYS_LIMEN_reply_receive, words);
         else
             reply(server, words);
         return;
