@@ -669,7 +669,7 @@ static void send_itself(uint32_t unused)
     };
     (void)unused;
     for (;;)
-        (void)limen_message_call((handle_t){own_endpoint}, &message);
+        (void)limen_call_message((handle_t){own_endpoint}, &message);
 }
 
 enum {
@@ -688,7 +688,7 @@ static void twin_sends_itself(uint32_t way)
     (void)bare_thread(send_itself, 0, twin_stack + sizeof(twin_stack));
     (void)limen_thread_yield();
     if (way != IN_QUEUE) {
-        (void)limen_message_receive((handle_t){own_port}, &message, NULL);
+        (void)limen_receive_message((handle_t){own_port}, &message, NULL);
         (void)limen_handle_close((handle_t){own_port});
         (void)limen_handle_close((handle_t){own_endpoint});
     }
@@ -698,7 +698,7 @@ static void twin_sends_itself(uint32_t way)
             .handle_count = 1, .handles = {reply}, .rights = {RIGHTS_SAME}};
         own_endpoint = message.handles[1].value;
         gone_through = 1;
-        (void)limen_message_call((handle_t){own_endpoint}, &again);
+        (void)limen_call_message((handle_t){own_endpoint}, &again);
     }
     gone_through = 1;
     for (;;)

@@ -37,14 +37,14 @@ static void call_with_a_handle(uint32_t unused)
     struct message message = {
         .handle_count = 1, .handles = {stage_ports[0]}, .rights = {RIGHTS_SAME}};
     (void)unused;
-    result = limen_message_call(stage_endpoints[0], &message);
+    result = limen_call_message(stage_endpoints[0], &message);
 }
 
 static void call_with_bytes_that_are_not_there(uint32_t unused)
 {
     struct message message = {.send = (void *)0x70000000, .send_size = 10};
     (void)unused;
-    result = limen_message_call(stage_endpoints[0], &message);
+    result = limen_call_message(stage_endpoints[0], &message);
 }
 
 static bool busy_has(const char *when, uint32_t priority)
@@ -90,7 +90,7 @@ static bool refuses(void (*caller)(uint32_t), long error)
     struct message message = {.receive = bytes, .receive_size = sizeof(bytes)};
     uint64_t past = 1;
     bool right = open_queue(caller);
-    long kind = limen_message_receive(stage_ports[0], &message, &past);
+    long kind = limen_receive_message(stage_ports[0], &message, &past);
     right = right && step_ok(kind == -ETIMEDOUT, "received", kind) &&
             busy_has("when it was refused", LEAST);
     return close_queue(error) && right;
