@@ -42,6 +42,7 @@ struct thread {
     struct arch_thread arch;      /* [c] segments and FPU state */
 
     uint8_t state;           /* [k] enum thread_status */
+    bool long_message;       /* [k] `message` is what it sends */
     uint8_t priority;        /* [k] at which it runs: 0 to PRIORITY_MAX */
     uint8_t base_priority;   /* [k] its own, without what it inherits */
     bool restart;            /* [k] do the call in the frame again before going on */
@@ -71,7 +72,6 @@ struct thread {
     bool suspended;                           /* [k] it may wait, but not be ready */
     bool finishing;         /* [k] what has come must be copied to it, when it runs */
     bool bound_call;        /* [k] its call's result is the answer's first word */
-    bool long_message;      /* [k] `message` is what it sends */
     struct message message; /* [k] what it sends; if faulted, the fault's; if finishing,
                                what has come */
     struct user_ptr message_at; /* [k] if it waits for an answer: where the user has it */

@@ -175,9 +175,8 @@ reply_switch:
         movl    %eax, PORT_RECEIVER(%ecx)
         movl    $0, OWN(THREAD_CLIENT)
         movl    $0, NEXT(THREAD_SERVER)
-        movb    $0, NEXT(THREAD_LONG)
         movb    $STATE_RECEIVING, OWN(THREAD_STATE)
-        movb    $STATE_READY, NEXT(THREAD_STATE)
+        movw    $STATE_READY, NEXT(THREAD_STATE)        /* and no long message */
         SWITCH
         movl    FRAME(FRAME_EBX), %ebx
         LEAVE   $0

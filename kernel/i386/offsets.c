@@ -16,6 +16,8 @@ enum {
 
 void offsets(void);
 
+static_assert(offsetof(struct thread, long_message) == offsetof(struct thread, state) + 1,
+              "fast_call.S clears it with the state");
 static_assert(offsetof(struct thread, bound_call) == offsetof(struct thread, faulted) + 3,
               "fast_call.S compares four at once");
 
@@ -67,7 +69,6 @@ void offsets(void)
     DEFINE(THREAD_STATE, offsetof(struct thread, state));
     DEFINE(THREAD_PRIORITY, offsetof(struct thread, priority));
     DEFINE(THREAD_BASE_PRIORITY, offsetof(struct thread, base_priority));
-    DEFINE(THREAD_LONG, offsetof(struct thread, long_message));
     DEFINE(THREAD_SLOW, offsetof(struct thread, faulted)); /* and three more */
     DEFINE(THREAD_CLIENT, offsetof(struct thread, client));
     DEFINE(THREAD_SERVER, offsetof(struct thread, server));
