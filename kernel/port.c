@@ -348,7 +348,10 @@ long port_receive(struct port *port, uint64_t deadline, struct thread *answered)
             result = message_finish_receive();
         if (result != -EAGAIN)
             return result;
-        arch_take_interrupts(); /* any number of calls may have to be refused */
+        /* Any number of calls may have to be refused. */
+        priority_settle(self);
+        if (schedule_preempt_point())
+            return schedule_again();
     }
     if (unlikely(deadline_passed(deadline)))
         return -ETIMEDOUT;

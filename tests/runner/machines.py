@@ -13,6 +13,7 @@ import subprocess
 from dataclasses import dataclass
 
 KERNEL = "kernel/limen.elf"     # below the build folder
+CHECKED_KERNEL = f"sanitize/{KERNEL}"   # one that checks itself
 ISO_KERNEL = "iso/boot/limen.elf"   # as GRUB wants it
 ARCHIVE = "archive.tar"
 BOCHS_BIOS = "/usr/share/bochs/BIOS-bochs-latest"
@@ -29,6 +30,7 @@ class Machine:
     programs: tuple = ()        # the tests to run; none: all in the archive
     required: tuple = ()        # of these, none may skip itself
     archive: str = ARCHIVE
+    kernel: str = KERNEL
     seconds: int = 240          # the whole run
     silence: int = 60           # the longest without a line on COM1
     counted: bool = False       # QEMU: time counts instructions
@@ -48,6 +50,7 @@ MACHINES = [
     Machine("pentium3-int80", QEMU32, "pentium3", "gate=int80"),
     Machine("pentium3-counted", QEMU32, "pentium3", programs=("scheduling", "preempt"),
             required=("scheduling", "preempt"), counted=True),
+    Machine("pentium3-checked", QEMU32, "pentium3", kernel=CHECKED_KERNEL),
     # As `limen boot` has it.
     Machine("memory-256m", QEMU32, "pentium3", memory=256, required=("many",)),
     Machine("memory-3g", QEMU32, "pentium3", memory=3072, programs=("big-memory",),
@@ -79,7 +82,7 @@ def qemu_command(machine, build, programs=()):
     return qemu_base(machine) + [
         "-serial", "stdio", "-serial", "null", "-serial", "null",
         "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
-        "-kernel", os.path.join(build, KERNEL),
+        "-kernel", os.path.join(build, machine.kernel),
         "-initrd", os.path.join(build, machine.archive),
         "-append", command_line(machine, programs),
     ]

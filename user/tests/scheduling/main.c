@@ -27,6 +27,7 @@ static const struct test_case cases[] = {
     {"and of its own", other_server_takes_own_call},
     {"and of a cycle of calls", other_server_ends_a_cycle},
     {"a server that leaves hands on what it inherits", next_server_inherits},
+    {"who refuses many gives way to those of a higher priority", refusals_give_way},
     {"a higher priority runs at once, whatever wakes it", higher_priority_preempts},
     {"so it does at its deadline", deadline_preempts},
     {"a thread alone has no ticks", alone_without_ticks},

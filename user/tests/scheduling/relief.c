@@ -32,12 +32,17 @@ static void call(uint32_t unused)
     result = limen_call(stage_endpoints[0], 0, 0, 0);
 }
 
-static void call_with_a_handle(uint32_t unused)
+static long send_a_handle(void)
 {
     struct message message = {
         .handle_count = 1, .handles = {stage_ports[0]}, .rights = {RIGHTS_SAME}};
+    return limen_call_message(stage_endpoints[0], &message);
+}
+
+static void call_with_a_handle(uint32_t unused)
+{
     (void)unused;
-    result = limen_call_message(stage_endpoints[0], &message);
+    result = send_a_handle();
 }
 
 static void call_with_bytes_that_are_not_there(uint32_t unused)
@@ -193,5 +198,45 @@ bool next_server_inherits(void)
             stage_make_leave(CALLER) &&
             step_ok(stage_priority(NEXT) == LESS, "then", stage_priority(NEXT));
     stage_tell(&go, 1);
+    return stage_close() && right;
+}
+
+static volatile long next_result, busy_result;
+
+static void call_and_close(uint32_t which)
+{
+    call_with_a_handle(which);
+    stage_close_port(0);
+}
+
+static void call_next(uint32_t unused)
+{
+    (void)unused;
+    next_result = send_a_handle();
+}
+
+static void refuse_all(uint32_t unused)
+{
+    struct message message = {.handle_room = 0};
+    uint64_t past = 1;
+    (void)unused;
+    busy_result = limen_receive_message(stage_ports[0], &message, &past);
+}
+
+/* Who is refused and has the higher priority runs before the next one is refused: it
+ * closes the port meanwhile. */
+bool refusals_give_way(void)
+{
+    bool right = stage_open(1);
+    result = next_result = busy_result = 1;
+    right = right && stage_start(NEXT, call_next, BETWEEN);
+    stage_settle();
+    right = right && stage_start(CALLER, call_and_close, HIGH);
+    stage_settle();
+    right = right && stage_start(BUSY, refuse_all, LEAST);
+    stage_settle();
+    right = right && step_ok(result == -E2BIG, "the first", result) &&
+            step_ok(next_result == -EPIPE, "the next", next_result) &&
+            step_ok(busy_result == -EBADF, "the server", busy_result);
     return stage_close() && right;
 }

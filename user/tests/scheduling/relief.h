@@ -10,5 +10,6 @@ bool other_server_refuses_the_call(void);
 bool other_server_takes_own_call(void);
 bool other_server_ends_a_cycle(void);
 bool next_server_inherits(void);
+bool refusals_give_way(void);
 
 #endif
