@@ -296,12 +296,50 @@ static bool server_leaves(void)
     return right && step_ok(cut_off > 0, "cut off", cut_off);
 }
 
+/* --- Forgotten --- */
+
+static volatile uint32_t stopped;
+
+static void twin_stops(uint32_t unused)
+{
+    (void)unused;
+    stopped = 1;
+    for (;;)
+        (void)limen_thread_suspend(HANDLE_SELF);
+}
+
+/* Leaves a process behind that nobody can resume or end. */
+static void twin_forgets_one(uint32_t unused)
+{
+    struct child child;
+    (void)unused;
+    bool right = twin_load(&child, TWIN_PAGES) && twin_start(&child, twin_stops, 0) &&
+                 child_wait_for(child, &stopped, 1);
+    child_close(&child);
+    (void)limen_process_exit(right ? 0 : 1);
+}
+
+static bool forgotten_while_suspended(void)
+{
+    struct child child;
+    struct process_end end;
+    struct system_info before = system_now();
+    bool right = twin_run(&child, 2 * TWIN_PAGES, twin_forgets_one, 0, &end) == EXIT_0;
+    child_close(&child);
+    struct system_info after = system_now();
+    return right &&
+           step_ok(after.processes == before.processes, "processes", after.processes) &&
+           step_ok(after.threads == before.threads, "threads", after.threads);
+}
+
 static const struct test_case cases[] = {
     {"an answer cut off by its client's end", answer_cut_off},
     {"a client stopped at any moment of a long call", client_stopped},
     {"a server stopped so", server_stopped},
     {"a client that leaves at any moment", client_leaves},
     {"a server that leaves so", server_leaves},
+    {"a suspended process that nobody holds ends with its parent",
+     forgotten_while_suspended},
 };
 
 int main(void)
