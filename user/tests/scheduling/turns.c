@@ -224,7 +224,7 @@ bool busy_threads_share(void)
     return stage_close() && right;
 }
 
-static volatile uint32_t awake;
+static volatile uint32_t awake, gone;
 
 static void interrupt_often(uint32_t unused)
 {
@@ -233,6 +233,7 @@ static void interrupt_often(uint32_t unused)
         awake++;
         sleep_for(MILLISECOND);
     }
+    stage_tell(&gone, 1);
 }
 
 /* Who is interrupted goes on with its turn, and does not begin it again. */
@@ -240,13 +241,13 @@ bool interrupted_threads_share(void)
 {
     static const uint32_t party_of[] = {0, 1};
     bool right = begin(2, 0);
-    awake = 0;
+    awake = gone = 0;
     for (uint32_t i = 0; i < 2; i++)
         right = right && stage_start(i, spin, MIDDLE);
     right = right && stage_start(2, interrupt_often, HIGH) && is_fair(party_of, 2) &&
             step_ok(awake > ROUNDS * 2, "interruptions", awake);
     stage_stop = 1;
-    sleep_for(2 * MILLISECOND); /* the one who interrupts wakes once more, and leaves */
+    right = stage_wait(&gone, 1) && right;
     return stage_close() && right;
 }
 
@@ -259,6 +260,7 @@ static void take_most(uint32_t unused)
             ;
         sleep_for(REST);
     }
+    stage_tell(&gone, 1);
 }
 
 /* Turns end in time though most ticks find somebody of a higher priority. As long as the
@@ -268,6 +270,7 @@ bool turns_end_under_load(void)
     uint64_t deadline = clock_now() + PATIENCE;
     uint64_t passed = 0;
     bool right = begin(2, 0);
+    gone = 0;
     for (uint32_t i = 0; i < 2; i++)
         right = right && stage_start(i, spin, MIDDLE);
     right = right && stage_start(2, take_most, HIGH);
@@ -278,7 +281,7 @@ bool turns_end_under_load(void)
     } while (right && passed > ROUNDS * 2 * TURN_MAX * 3 / 2 && clock_now() < deadline);
     right = right && step_ok(clock_now() < deadline, "rounds took ns", (long long)passed);
     stage_stop = 1;
-    sleep_for(2 * (MOST + REST));
+    right = stage_wait(&gone, 1) && right;
     return stage_close() && right;
 }
 
