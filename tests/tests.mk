@@ -23,7 +23,7 @@ TEST_RUN = B='$(B)' OBJDUMP='$(OBJDUMP)' tests/run --build $(B)
 # UNIT_COMMON. clock, interrupt and rtc take theirs in by #include, to put a fake board
 # under it.
 UNIT_TESTS := archive clock command divide elf frame futex gate handle interrupt log \
-  multiboot quota region resource rtc space timing_wheel tree user_range
+  multiboot page_tree quota region resource rtc space timing_wheel tree user_range
 UNIT_COMMON := tests/unit/host.c kernel/frame.c
 UNIT_archive := kernel/archive.c
 UNIT_command := kernel/command.c
@@ -38,6 +38,7 @@ UNIT_multiboot := kernel/multiboot.c
 UNIT_quota := kernel/quota.c
 UNIT_region := kernel/region.c kernel/tree.c
 UNIT_resource := kernel/resource.c kernel/handle.c kernel/quota.c
+UNIT_page_tree := kernel/page_tree.c kernel/quota.c
 UNIT_space := kernel/space.c kernel/region.c kernel/tree.c kernel/quota.c
 UNIT_timing_wheel := kernel/timing_wheel.c
 UNIT_tree := kernel/tree.c
