@@ -36,6 +36,7 @@ phys_t arch_direct_phys(const void *pointer);
 
 /* Work on any frame, high ones too. */
 void arch_page_zero(phys_t frame);
+void arch_page_copy(phys_t to, phys_t from);
 void arch_page_read(phys_t frame, uint32_t offset, void *to, uint32_t size);
 void arch_page_write(phys_t frame, uint32_t offset, const void *from, uint32_t size);
 
@@ -51,18 +52,22 @@ bool arch_copy_across(struct space *to, uint32_t address, struct user_ptr from,
  */
 void arch_phys_read(uint32_t address, void *to, uint32_t size);
 
-/* Page tables. A mapping is (frame, protection) or nothing. A table is taken at the
- * quota's cost and given back with its last mapping. */
+/* Page tables. An entry is (frame, protection) or nothing; the protection is MEMORY_READ
+ * and so on, and PAGE_OWNED. A table is taken at the quota's cost and given back with its
+ * last entry. */
+#define PAGE_OWNED (1u << 8) /* the space holds the frame and pays for it */
 phys_t arch_directory_create(struct quota *quota);
 void arch_directory_destroy(struct space *space);
 [[nodiscard]] bool arch_map(struct space *space, uint32_t address, phys_t frame,
                             uint32_t protection);
-/* What was mapped there; PHYS_NONE if nothing. */
-phys_t arch_unmap(struct space *space, uint32_t address);
-void arch_protect(struct space *space, uint32_t address, uint32_t protection);
+/* The entry's frame; PHYS_NONE if there is none. */
 phys_t arch_lookup(struct space *space, uint32_t address, uint32_t *protection);
-/* The first address >= `address` whose page table exists, at most `end`. */
-uint32_t arch_next_table(struct space *space, uint32_t address, uint32_t end);
+/* Changes an entry that is there, and takes it away. */
+void arch_remap(struct space *space, uint32_t address, phys_t frame, uint32_t protection);
+void arch_unmap(struct space *space, uint32_t address);
+/* The first page >= `address` that has an entry, at most `end`. It may also answer a page
+ * that has none, having looked at many: then there is none before. */
+uint32_t arch_next_page(struct space *space, uint32_t address, uint32_t end);
 
 /* --- Threads --- */
 

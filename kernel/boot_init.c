@@ -19,14 +19,18 @@
 #define STACK_SIZE 0x10000u
 #define STACK_TOP (USER_END - PAGE_SIZE)
 
-static struct memory archive_memory;
-
 /* Maps fresh pages at [start, end), or refuses to boot. */
 static void map_fresh(struct space *space, uint32_t start, uint32_t end,
                       uint32_t protection)
 {
-    if (space_map(space, &start, end - start, protection | MEMORY_FIXED,
-                  MEMORY_PROTECTION, NULL, 0))
+    struct memory_map map = {
+        .address = start,
+        .size = end - start,
+        .flags = protection | MEMORY_FIXED,
+    };
+    uint32_t progress = 0;
+
+    if (space_map(space, &map, NULL, MEMORY_PROTECTION, &progress))
         boot_refuse("init's segments overlap, or there is no memory for them");
 }
 
@@ -106,33 +110,40 @@ static handle_t give(struct process *process, struct object *object, uint32_t ri
 /* Puts the information into pages of init's own; their address. */
 static uint32_t place_info(struct space *space, const struct boot_info *info)
 {
-    uint32_t address = 0;
-    uint32_t size = (sizeof(*info) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1u);
+    struct memory_map map = {
+        .size = (sizeof(*info) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1u),
+        .flags = MEMORY_READ,
+    };
+    uint32_t progress = 0;
 
-    if (space_map(space, &address, size, MEMORY_READ, MEMORY_READ, NULL, 0))
+    if (space_map(space, &map, NULL, MEMORY_READ, &progress))
         boot_refuse("there is no memory for init");
     for (uint32_t done = 0; done < sizeof(*info); done += PAGE_SIZE) {
-        phys_t frame = space_page(space, address + done, false);
+        phys_t frame = space_page(space, map.address + done, false);
         uint32_t part =
             sizeof(*info) - done < PAGE_SIZE ? sizeof(*info) - done : PAGE_SIZE;
         if (frame.address == PHYS_NONE.address)
             boot_refuse("there is no memory for init");
         arch_page_write(frame, 0, (const char *)info + done, part);
     }
-    return address;
+    return map.address;
 }
 
 /* The archive as init maps it: whole pages, with nothing behind its end. */
-static void describe_archive(const struct archive *archive)
+static struct memory *describe_archive(struct process *process,
+                                       const struct archive *archive)
 {
-    static const char zeros[PAGE_SIZE];
     uint32_t rest = archive->size % PAGE_SIZE;
+    phys_t last = PHYS(archive->start + archive->size - rest);
 
-    archive_memory.base = PHYS(archive->start);
-    archive_memory.size = (archive->size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1u);
     if (rest)
-        arch_page_write(PHYS(archive->start + archive->size - rest), rest, zeros,
-                        PAGE_SIZE - rest);
+        memset((char *)arch_view(last) + rest, 0, PAGE_SIZE - rest);
+    struct memory *memory =
+        memory_create_physical(&process->quota, PHYS(archive->start),
+                               (archive->size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1u));
+    if (!memory)
+        boot_refuse("there is no memory for init");
+    return memory;
 }
 
 void boot_start_init(const struct multiboot *boot, const struct archive *archive)
@@ -143,15 +154,15 @@ void boot_start_init(const struct multiboot *boot, const struct archive *archive
     if (!process)
         boot_refuse("there is no memory for init");
     resource_init();
-    object_init(&archive_memory.object, OBJECT_MEMORY);
-    describe_archive(archive);
+    struct memory *memory = describe_archive(process, archive);
     load(&process->space, archive, &info);
     map_fresh(&process->space, STACK_TOP - STACK_SIZE, STACK_TOP,
               MEMORY_READ | MEMORY_WRITE);
 
     info.resource = give(process, &resource_root.object, RIGHTS_ALL);
-    info.archive = give(process, &archive_memory.object,
-                        RIGHT_DUPLICATE | RIGHT_TRANSFER | RIGHT_READ);
+    info.archive =
+        give(process, &memory->object, RIGHT_DUPLICATE | RIGHT_TRANSFER | RIGHT_READ);
+    object_drop(&memory->object);
     info.archive_size = archive->size;
     info.pages = process->quota.limit;
     memcpy(info.command, boot->command, sizeof(info.command));

@@ -28,7 +28,7 @@ long sys_resource_derive(handle_t resource, struct user_ptr range)
     struct resource *derived =
         resource_create(&process->quota, wanted.kind, wanted.first, wanted.count);
     if (!derived)
-        return -ENOMEM;
+        return process_no_memory();
     /* A new handle, and yet the rights may only shrink. */
     uint32_t rights = handle_rights(handle_slot(&process->handles, resource, 0));
     long handle = handle_add(&process->handles, &derived->object, rights);
@@ -67,9 +67,8 @@ long sys_ports_request(handle_t resource, uint32_t first, uint32_t count)
 
     if (error)
         return error;
-    error = make_bitmap(process);
-    if (error)
-        return error;
+    if (make_bitmap(process))
+        return process_no_memory();
     /* nothing below fails */
     for (uint32_t port = first, end = first + count; port < end;) {
         uint32_t page = port / PORTS_PER_PAGE;
@@ -149,6 +148,8 @@ long sys_log_read(handle_t resource, uint32_t offset, struct user_ptr buffer,
 
 long sys_system_info(struct user_ptr info)
 {
+    if (process_reap_pending())
+        return process_wait_for_reaping();
     struct system_info answer = {
         .uptime = arch_clock(),
         .frames_total = frame_total(),

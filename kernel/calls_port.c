@@ -28,7 +28,7 @@ long sys_port_create(void)
 {
     struct port *port = port_create(&self()->process->quota);
 
-    return port ? add(&port->object) : -ENOMEM;
+    return port ? add(&port->object) : process_no_memory();
 }
 
 long sys_endpoint_mint(handle_t handle, uint32_t badge)
@@ -40,7 +40,7 @@ long sys_endpoint_mint(handle_t handle, uint32_t badge)
         return error;
     struct endpoint *endpoint = endpoint_create(&self()->process->quota, port, badge);
     if (!endpoint)
-        return -ENOMEM;
+        return process_no_memory();
     long result = handle_add(&self()->process->handles, &endpoint->object, RIGHTS_ALL);
     if (result < 0)
         endpoint_free(endpoint); /* nobody has had it: the port is not told */
@@ -113,7 +113,7 @@ long sys_reply_defer(void)
         return -ESRCH;
     struct reply *reply = reply_create(&self()->process->quota);
     if (!reply)
-        return -ENOMEM;
+        return process_no_memory();
     long handle = add(&reply->object);
     if (handle >= 0)
         port_defer(reply); /* which the handle holds */

@@ -66,9 +66,33 @@ long sys_process_create(uint32_t pages)
         return -EINVAL;
     struct process *process = process_create(self(), pages);
     if (!process)
-        return -ENOMEM;
+        return process_no_memory();
     long result = handle_add(&self()->handles, &process->object, RIGHTS_ALL);
     object_drop(&process->object);
+    return result;
+}
+
+long sys_process_clone(uint32_t pages)
+{
+    struct thread *thread = cpu()->current;
+
+    if (pages < PROCESS_MIN_PAGES)
+        return -EINVAL;
+    if (!thread_partial(OBJECT_PROCESS)) {
+        struct process *created = process_create(self(), pages);
+        if (!created)
+            return process_no_memory();
+        thread->partial = &created->object;
+    }
+    struct process *clone = container_of(thread->partial, struct process, object);
+    long result = process_copy(clone, self(), &thread->progress);
+    if (result == AGAIN)
+        return schedule_again();
+    thread->progress = 0;
+    thread->partial = NULL;
+    if (!result)
+        result = handle_add(&self()->handles, &clone->object, RIGHTS_ALL);
+    object_drop(&clone->object);
     return result;
 }
 
@@ -104,6 +128,8 @@ long sys_process_wait(handle_t process, struct user_ptr end, struct user_ptr dea
     error = deadline_read(deadline, &until);
     if (error)
         return error;
+    if (target->end.reason && list_in(&target->work))
+        return process_wait_for_reaping();
     if (target->end.reason)
         return copy_to_user(end, &target->end, sizeof(target->end));
     if (!user_range_ok(end, sizeof(target->end)))
@@ -123,6 +149,8 @@ long sys_process_info(handle_t process, struct user_ptr info)
 
     if (error)
         return error;
+    if (process_reap_pending())
+        return process_wait_for_reaping();
     struct process_info answer = {
         .pages_limit = target->quota.limit,
         .pages_used = target->quota.used,
@@ -151,7 +179,7 @@ long sys_thread_create(handle_t process, struct user_ptr start)
         return -ESRCH;
     struct thread *thread = thread_create(target);
     if (!thread)
-        return -ENOMEM;
+        return process_no_memory();
     long handle = handle_add(&self()->handles, &thread->object, RIGHTS_ALL);
     if (handle >= 0) {
         arch_thread_init(thread, &registers);
@@ -175,8 +203,9 @@ long sys_thread_exit(struct user_ptr word, uint32_t address, uint32_t size)
     struct thread *thread = cpu()->current;
     struct process *process = thread->process;
 
-    if (size)
-        (void)!space_unmap(&process->space, address, size);
+    if (size && space_unmap(&process->space, address, size, &thread->progress) == AGAIN)
+        return schedule_again();
+    thread->progress = 0;
     clear_and_wake(word);
     if (process->thread_count == 1)
         process_finish(process, &(struct process_end){.reason = PROCESS_EXITED});

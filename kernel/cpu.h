@@ -15,7 +15,7 @@ struct thread;
 
 /* cpu.work: what must be done before the kernel is left. */
 #define WORK_SCHEDULE (1u << 0)    /* another thread may have to run */
-#define WORK_REAP (1u << 1)        /* processes have ended */
+#define WORK_REAP (1u << 1)        /* ended processes and objects left work: process.h */
 #define WORK_SINGLE_STEP (1u << 2) /* the running thread crossed with TF set */
 #define WORK_READY (1u << 3)       /* a thread was added to the ready queue */
 #define WORK_TURN_OVER (1u << 4)   /* the running thread had its turn: others go first */

@@ -9,4 +9,8 @@ enum error {
 #undef ERROR
 };
 
+/* What may be interrupted answers AGAIN where it stopped at a preemption point. It is
+ * then called once more, with the same arguments, and goes on where it was. */
+#define AGAIN 1
+
 #endif

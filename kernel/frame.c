@@ -103,6 +103,13 @@ void frame_drop(phys_t frame)
     }
 }
 
+bool frame_shared(phys_t frame)
+{
+    struct frame *record = managed(frame);
+
+    return record && record->refs > 1;
+}
+
 struct frame *frame_record(phys_t frame)
 {
     struct frame *record = managed(frame);

@@ -47,6 +47,9 @@ void frame_hold(phys_t frame);
 /* Gives up one hold; the last one frees the frame. */
 void frame_drop(phys_t frame);
 
+/* Whether it is held more than once. */
+bool frame_shared(phys_t frame);
+
 /* The record of a managed frame. */
 struct frame *frame_record(phys_t frame);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Handle tables: see handle.h. Every operation but the last is O(1). */
+/* Handle tables: see handle.h. Every operation on a handle is O(1). */
 #include "handle.h"
 
 #include <limen/layout.h>
@@ -11,7 +11,7 @@
 
 #define SLOT_MASK ((1u << HANDLE_SLOT_BITS) - 1)
 #define GENERATION(tag) ((tag) >> HANDLE_SLOT_BITS & HANDLE_GENERATION_MAX)
-#define CLOSE_BATCH 32 /* slots emptied between two moments that let interrupts in */
+#define SLOTS_A_PIECE 16u
 #define DIRECTORY_ENTRIES (PAGE_SIZE / sizeof(struct handle_slot *))
 
 static_assert(sizeof(struct handle_slot) <= 8 || sizeof(void *) > 4, "two words");
@@ -26,8 +26,17 @@ static uint32_t meaningful(const struct object *object)
            ~(object->type == OBJECT_PORT ? 0 : RIGHT_RECEIVE | RIGHT_MINT);
 }
 
+/* What a slot's next handle has, of a handle that goes, or was not copied. */
+static uint32_t next_generation(const struct handle_slot *slot)
+{
+    uint32_t generation = GENERATION(slot->tag);
+
+    return generation == HANDLE_GENERATION_MAX ? 1 : generation + 1;
+}
+
 /* Makes the slot's tag that of a free slot, the last one. */
-static void append_free(struct handle_table *table, uint32_t index, uint32_t generation)
+static inline void append_free(struct handle_table *table, uint32_t index,
+                               uint32_t generation)
 {
     *handle_slot_at(table, index) = (struct handle_slot){
         .next = HANDLE_NO_SLOT,
@@ -75,14 +84,9 @@ static void *take_page(struct handle_table *table)
     return frame.address == PHYS_NONE.address ? NULL : arch_direct(frame);
 }
 
-/* Adds a page of slots; false if there is no memory, or no more slots can be named. */
-static bool grow(struct handle_table *table)
+/* Takes the memory of a page of slots, and of the directory if it is the first. */
+static bool take_slots_page(struct handle_table *table, uint32_t page)
 {
-    uint32_t page = (table->count + table->absent) / HANDLE_SLOTS_PER_PAGE;
-
-    if (page == 0 || page >= DIRECTORY_ENTRIES ||
-        table->count + HANDLE_SLOTS_PER_PAGE > SLOT_MASK)
-        return false;
     if (table->directory == &table->home) {
         struct handle_slot **directory = take_page(table);
         if (!directory)
@@ -91,7 +95,18 @@ static bool grow(struct handle_table *table)
         table->directory = directory;
     }
     table->directory[page] = take_page(table);
-    if (!table->directory[page])
+    return table->directory[page];
+}
+
+/* Adds a page of slots; false if there is no memory, or no more slots can be named. */
+static bool grow(struct handle_table *table)
+{
+    uint32_t page = (table->count + table->absent) / HANDLE_SLOTS_PER_PAGE;
+
+    if (page == 0 || page >= DIRECTORY_ENTRIES ||
+        table->count + HANDLE_SLOTS_PER_PAGE > SLOT_MASK)
+        return false;
+    if (!take_slots_page(table, page))
         return false;
     add_slots(table, table->directory[page], HANDLE_SLOTS_PER_PAGE);
     return true;
@@ -161,38 +176,72 @@ struct object *handle_take(struct handle_table *table, handle_t handle)
     if (!slot)
         return NULL;
     struct object *object = slot->object;
-    uint32_t generation = GENERATION(slot->tag);
-    append_free(table, handle.value & SLOT_MASK,
-                generation == HANDLE_GENERATION_MAX ? 1 : generation + 1);
+    append_free(table, handle.value & SLOT_MASK, next_generation(slot));
     table->used--;
     return object;
 }
 
-void handle_table_destroy(struct handle_table *table)
+/* The page that begins with the slot; 0: none that was taken. */
+static uint32_t page_begun(const struct handle_table *table, uint32_t index)
 {
-    uint32_t count = table->count;
-    struct handle_slot **directory = table->directory;
+    index += table->absent;
+    return index % HANDLE_SLOTS_PER_PAGE ? 0 : index / HANDLE_SLOTS_PER_PAGE;
+}
 
-    for (uint32_t i = 0; i < count; i++) {
-        struct handle_slot *slot = handle_slot_at(table, i);
-        struct handle_slot was = *slot;
-        *slot = (struct handle_slot){.tag = HANDLE_FREE | SLOT_MASK};
-        if (!(was.tag & HANDLE_FREE))
-            object_drop(was.object);
-        if (i % CLOSE_BATCH == 0)
-            arch_take_interrupts();
-    }
-    table->used = 0;
+bool handle_table_clear(struct handle_table *table)
+{
     table->free_head = HANDLE_NO_SLOT;
-    table->count = 0;
-    table->fresh = 0;
-    table->directory = &table->home;
-    if (directory == &table->home)
-        return;
-    count += table->absent;
-    for (uint32_t page = 1; page * HANDLE_SLOTS_PER_PAGE < count; page++) {
-        quota_give(table->quota, arch_direct_phys(directory[page]));
-        arch_take_interrupts();
+    for (uint32_t i = 0; i < SLOTS_A_PIECE && table->count > 0; i++) {
+        uint32_t index = table->count - 1;
+        struct handle_slot slot = *handle_slot_at(table, index);
+        uint32_t page = page_begun(table, index);
+        table->count = index;
+        table->fresh = index;
+        if (page)
+            quota_give(table->quota, arch_direct_phys(table->directory[page]));
+        if (slot.tag & HANDLE_FREE)
+            continue;
+        table->used--;
+        object_drop(slot.object);
     }
-    quota_give(table->quota, arch_direct_phys(directory));
+    if (table->count > 0)
+        return false;
+    if (table->directory != &table->home)
+        quota_give(table->quota, arch_direct_phys(table->directory));
+    table->directory = &table->home;
+    return true;
+}
+
+/* Puts a copy of a slot behind the others of the table, for which there is room. */
+static void copy_slot(struct handle_table *to, const struct handle_slot *slot)
+{
+    static const uint32_t needed = RIGHT_DUPLICATE | RIGHT_TRANSFER;
+    uint32_t index = to->count++;
+
+    to->fresh = to->count;
+    if (!(slot->tag & (HANDLE_FREE | needed))) {
+        *handle_slot_at(to, index) = *slot;
+        object_hold(slot->object);
+        to->used++;
+    } else {
+        append_free(to, index, next_generation(slot));
+    }
+}
+
+long handle_table_copy(struct handle_table *to, struct handle_table *from, uint32_t *slot)
+{
+    assert(to->absent == from->absent);
+    if (*slot == 0) {
+        to->count = 0;
+        to->fresh = 0;
+        to->free_head = HANDLE_NO_SLOT;
+    }
+    for (uint32_t i = 0; i < SLOTS_A_PIECE && *slot < from->count; i++) {
+        uint32_t page = page_begun(to, *slot);
+        if (page && !take_slots_page(to, page))
+            return -ENOMEM;
+        copy_slot(to, handle_slot_at(from, *slot));
+        ++*slot;
+    }
+    return *slot < from->count ? AGAIN : 0;
 }

@@ -63,8 +63,15 @@ struct handle_table {
 void handle_table_init(struct handle_table *table, struct quota *quota,
                        struct handle_slot *first, uint32_t first_count);
 
-/* Closes everything and gives back the pages. No handle can be added afterwards. */
-void handle_table_destroy(struct handle_table *table);
+/* Closes some handles and gives back pages that are then empty, from the last slot down;
+ * true if nothing is left. No handle can be added from then on. */
+bool handle_table_clear(struct handle_table *table);
+
+/* Makes `to`, which has no handles, a copy of `from`, with the same values, as far as
+ * they may be both duplicated and transferred. Begins with *slot 0 and does a piece: 0,
+ * AGAIN, or -ENOMEM: what is copied stays. */
+[[nodiscard]] long handle_table_copy(struct handle_table *to, struct handle_table *from,
+                                     uint32_t *slot);
 
 /* Adds a handle to the object, which it holds, with those of the rights that mean
  * something for it; the handle's value, or -ENOMEM. */

@@ -4,6 +4,7 @@
 
 #include "assert.h"
 #include "interrupt.h"
+#include "memory_object.h"
 #include "port.h"
 #include "process.h"
 #include "resource.h"
@@ -39,8 +40,10 @@ void object_destroy(struct object *object)
     case OBJECT_RESOURCE:
         resource_destroy(container_of(object, struct resource, object));
         break;
+    case OBJECT_MEMORY:
+        memory_destroy(container_of(object, struct memory, object));
+        break;
     default:
-        /* Memory objects are made at boot, and the kernel keeps a hold on them. */
         panic("object of type %u dropped too often", object->type);
     }
 }

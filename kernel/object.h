@@ -43,11 +43,4 @@ static inline void object_drop(struct object *object)
         object_destroy(object);
 }
 
-/* A range of physical memory that may be mapped. */
-struct memory {
-    struct object object;
-    phys_t base;   /* [I] page-aligned */
-    uint32_t size; /* [I] bytes, whole pages */
-};
-
 #endif

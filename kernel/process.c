@@ -8,11 +8,16 @@
 #include "arch.h"
 #include "assert.h"
 #include "cpu.h"
+#include "error.h"
 #include "fault.h"
+#include "schedule.h"
 #include "thread.h"
 
-static struct list finished = {&finished, &finished}; /* ended, not yet reaped */
-static struct list unheld = {&unheld, &unheld};       /* nobody holds them any more */
+/* What has to be done to them: to stop their threads and children; to close their
+ * handles; to free everything. */
+static struct list ending = {&ending, &ending};
+static struct list stopped = {&stopped, &stopped};
+static struct list unheld = {&unheld, &unheld};
 static uint32_t count;
 
 uint32_t process_count(void)
@@ -68,7 +73,7 @@ void process_destroy(struct process *process)
 {
     list_remove(&process->sibling); /* the parent's end must not find it any more */
     list_append(&unheld, &process->work);
-    cpu()->work |= WORK_REAP;
+    schedule_reap();
 }
 
 void process_finish(struct process *process, const struct process_end *end)
@@ -78,8 +83,8 @@ void process_finish(struct process *process, const struct process_end *end)
     process->end = *end;
     list_remove(&process->sibling);
     object_hold(&process->object);
-    list_append(&finished, &process->work);
-    cpu()->work |= WORK_REAP;
+    list_append(&ending, &process->work);
+    schedule_reap();
 }
 
 static void give_io_bitmap(struct process *process)
@@ -101,8 +106,8 @@ static void restart_waiters(struct process *process)
     }
 }
 
-/* Takes from a process that ended everything but its memory. */
-static void reap_finished(struct process *process)
+/* No thread of the process, nor of its children, will run any more. */
+static void stop(struct process *process)
 {
     static const struct process_end killed = {.reason = PROCESS_KILLED};
 
@@ -117,40 +122,93 @@ static void reap_finished(struct process *process)
     }
     restart_waiters(process);
     fault_forget(process);
-    handle_table_destroy(&process->handles);
+    list_append(&stopped, &process->work);
+}
+
+/* A piece of the way from a process that ended to one that has nothing but its memory. */
+static void reap_stopped(struct process *process)
+{
+    if (!handle_table_clear(&process->handles))
+        return;
     arch_process_forget(process);
     give_io_bitmap(process);
+    list_remove(&process->work);
     object_drop(&process->object);
 }
 
-/* Frees what is left of a process that nobody holds, but for what others hold of it. */
+/* A piece of the way to nothing, but for what others hold of it. */
 static void reap_unheld(struct process *process)
 {
     assert(list_empty(&process->threads) && list_empty(&process->children));
     restart_waiters(process);
     fault_forget(process);
-    handle_table_destroy(&process->handles);
     arch_process_forget(process);
+    if (!handle_table_clear(&process->handles) || !space_clear(&process->space) ||
+        quota_move_child(&process->quota))
+        return;
     give_io_bitmap(process);
     space_destroy(&process->space);
-    while (quota_move_child(&process->quota))
-        arch_take_interrupts();
+    list_remove(&process->work);
     count--;
     quota_orphan(&process->quota);
 }
 
-void process_reap(void)
+bool process_reap(void)
 {
-    cpu()->work &= ~WORK_REAP;
-    for (;;) {
-        if (!list_empty(&finished))
-            reap_finished(container_of(list_take(&finished), struct process, work));
-        else if (!list_empty(&unheld))
-            reap_unheld(container_of(list_take(&unheld), struct process, work));
-        else
-            break;
+    while (!list_empty(&ending)) {
+        stop(container_of(list_take(&ending), struct process, work));
         arch_take_interrupts();
     }
+    if (!list_empty(&stopped))
+        reap_stopped(container_of(stopped.next, struct process, work));
+    else if (!list_empty(&unheld))
+        reap_unheld(container_of(unheld.next, struct process, work));
+    else if (!memory_reap())
+        cpu()->work &= ~WORK_REAP;
+    return process_reap_pending();
+}
+
+long process_wait_for_reaping(void)
+{
+    schedule_reap();
+    return schedule_again();
+}
+
+long process_no_memory(void)
+{
+    return process_reap_pending() ? process_wait_for_reaping() : -ENOMEM;
+}
+
+bool process_fault_again(enum fault_result result)
+{
+    bool reap = result == FAULT_NO_MEMORY && process_reap_pending();
+
+    if (!reap && result != FAULT_AGAIN)
+        return false;
+    if (reap)
+        process_reap();
+    arch_take_interrupts();
+    return true;
+}
+
+/* Progress: first an address, then KERNEL_BASE and above, slots of the handle table. */
+long process_copy(struct process *copy, struct process *process, uint32_t *progress)
+{
+    long result = 0;
+
+    if (*progress < KERNEL_BASE) {
+        if ((result = space_clone(&copy->space, &process->space, progress)))
+            return result;
+        *progress = KERNEL_BASE;
+    }
+    uint32_t slot = *progress - KERNEL_BASE;
+    while ((result = handle_table_copy(&copy->handles, &process->handles, &slot)) ==
+           AGAIN) {
+        *progress = KERNEL_BASE + slot;
+        if (schedule_preempt_point())
+            return AGAIN;
+    }
+    return result;
 }
 
 long process_look(handle_t handle, uint32_t rights, struct process **process)

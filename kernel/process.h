@@ -3,10 +3,10 @@
  * Processes: an address space, a handle table, a quota, threads. A process takes its
  * quota out of its parent's, and ends when the parent does: what was lent is given back.
  *
- * The life of a process: it is made, it ends (process_finish: at once no thread of it
- * runs any more; process_reap, before the kernel is left, takes its threads, handles and
- * children), and when nobody holds it any more, its memory goes too. Handles and threads
- * that have not ended hold a process. What was charged to it and is held by others, like
+ * The life of a process: it is made, it ends (process_finish: when the kernel is left no
+ * thread of it or its children runs any more; process_reap takes its handles), and when
+ * nobody holds it any more, its memory goes too. Handles and threads that have not ended
+ * hold a process. What was charged to it and is held by others, like
  * an ended thread, outlives it: the first frame, with the quota, stays as long.
  */
 #ifndef KERNEL_PROCESS_H
@@ -14,6 +14,7 @@
 
 #include <limen/abi.h>
 
+#include "cpu.h"
 #include "handle.h"
 #include "space.h"
 
@@ -27,7 +28,7 @@ struct process {
     struct list threads;    /* [k] those that have not ended */
     uint32_t thread_count;  /* [k] */
     struct list waiters;    /* [k] threads in process_wait */
-    struct list work;       /* [k] among those that ended, or that nobody holds */
+    struct list work;       /* [k] in process.c's lists, while there is work to be done */
     struct process_end end; /* [k] reason is 0 until it has ended */
     struct endpoint *fault_endpoint; /* [k] held: is asked about faults, or NULL */
     uint8_t priority_max;            /* [k] that its threads can be given */
@@ -49,8 +50,31 @@ void process_destroy(struct process *process);
 /* The process ends in this way, if it has not ended before. */
 void process_finish(struct process *process, const struct process_end *end);
 
-/* Does what the end of processes left to do. */
-void process_reap(void);
+/* Does a piece of what the end of processes and objects left to do; true if more is left.
+ * Whoever ended them goes on until that is done, others that leave the kernel do a piece
+ * each, and an idle processor all. Who wants to know how much memory is used or free, how
+ * a process ended, or finds no memory, first sees to all of it. */
+bool process_reap(void);
+static inline bool process_reap_pending(void)
+{
+    return cpu()->work & WORK_REAP;
+}
+
+/* For a call that can only go on when all of that is done: it is then done again. */
+long process_wait_for_reaping(void);
+
+/* The answer to a call that found no memory and did nothing: -ENOMEM, or it is done again
+ * when the dead have given back theirs. */
+long process_no_memory(void);
+
+/* Whether a page that the kernel needs, and cannot wait for, is to be tried once more:
+ * because that was interrupted, or now that the dead have given back some memory. */
+bool process_fault_again(enum fault_result result);
+
+/* Makes an empty process a copy of another: see space_clone and handle_table_copy. Begins
+ * with *progress 0. AGAIN. -ENOMEM. */
+[[nodiscard]] long process_copy(struct process *copy, struct process *process,
+                                uint32_t *progress);
 
 uint32_t process_count(void);
 

@@ -32,7 +32,9 @@ static const uint16_t object_size[SLAB_SIZES] = {
     [SLAB_PORT] = ALIGN_16(sizeof(struct port)),
 };
 
-static_assert(sizeof(struct endpoint) <= 64 && sizeof(struct reply) <= 64, "SLAB_SMALL");
+static_assert(sizeof(struct endpoint) <= SLAB_SMALL_SIZE &&
+                  sizeof(struct reply) <= SLAB_SMALL_SIZE,
+              "SLAB_SMALL");
 
 void quota_init(struct quota *quota, struct quota *parent, uint32_t limit)
 {

@@ -19,7 +19,7 @@
 
 /* Sizes of kernel objects; a page of a quota's slabs holds objects of one size. */
 enum slab_size {
-    SLAB_SMALL, /* regions, endpoints, reply objects */
+    SLAB_SMALL, /* 16 words: regions, memory, endpoints, reply objects, … */
     SLAB_THREAD,
     SLAB_FPU,
     SLAB_PORT,

@@ -10,17 +10,21 @@
 
 #include <stdint.h>
 
+#include "list.h"
 #include "tree.h"
 
 struct memory;
+struct space;
 
 struct region {
     struct tree_node node;
     uint32_t start, end;      /* [start, end), whole pages */
-    uint32_t protection;      /* MEMORY_READ, … */
+    uint32_t protection;      /* MEMORY_READ, …, MEMORY_PRIVATE */
     uint32_t allowed;         /* the most that the protection may become */
     struct memory *memory;    /* held, or NULL: zero-filled pages of the process */
     uint32_t offset;          /* of start, in memory */
+    struct list mapping;      /* if memory: in its list */
+    struct space *space;      /* borrowed: in which it is */
     uint32_t lowest, highest; /* of the subtree: first start, last end */
     uint32_t widest; /* of the subtree: the widest gap between two of its regions */
 };

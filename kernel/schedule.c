@@ -182,8 +182,12 @@ static inline void choose(bool turn_over)
     struct cpu *c = cpu();
     struct thread *current = c->current;
 
-    while (unlikely(c->ready.top < 0 && current->state != THREAD_READY))
-        arch_idle();
+    while (unlikely(c->ready.top < 0 && current->state != THREAD_READY)) {
+        if (c->work & WORK_REAP && process_reap())
+            arch_take_interrupts();
+        else
+            arch_idle();
+    }
     if (current->state == THREAD_READY)
         put_back(current, turn_over);
     else if (unlikely(age_of_turn(first_ready()) >= TURN_SLICES))
@@ -204,33 +208,62 @@ static void redo_call(struct thread *thread)
     thread->frame.eax = (uint32_t)system_call(thread->frame.error, &thread->frame);
 }
 
+/* Goes on with the end of processes and objects: until all is done or somebody else's
+ * turn comes, if it is the running thread's task; else just a piece. */
+static void reap(struct cpu *c)
+{
+    struct thread *current = c->current;
+
+    while (process_reap() && !schedule_preempt_point() &&
+           (current->reaps || current->state == THREAD_ENDED))
+        ;
+    current->reaps = current->reaps && c->work & WORK_REAP;
+}
+
+static bool more_to_do(const struct cpu *c)
+{
+    uint32_t work = c->work & ~(WORK_READY | WORK_FRAME);
+
+    return work == WORK_REAP ? c->current->reaps : work != 0;
+}
+
 void schedule_leave(void)
 {
     struct cpu *c = cpu();
 
     do {
         if (unlikely(c->work & WORK_REAP))
-            process_reap();
+            reap(c);
         uint32_t work = c->work;
-        c->work = 0;
+        c->work &= WORK_REAP;
         if (work & WORK_SCHEDULE)
             choose(work & WORK_TURN_OVER);
         if (unlikely(c->current->restart))
             redo_call(c->current);
-    } while (unlikely(c->work & ~(WORK_READY | WORK_FRAME)));
-    c->work = 0;
+    } while (unlikely(c->work & ~(WORK_READY | WORK_FRAME)) && more_to_do(c));
+    c->work &= WORK_REAP;
     if (!c->slice_armed && c->ready.top >= 0)
         arm_slice();
 }
 
 bool schedule_preempt_point(void)
 {
+    struct cpu *c = cpu();
+
     arch_take_interrupts();
-    return cpu()->work & WORK_SCHEDULE;
+    if (unlikely(!c->slice_armed && c->ready.top == c->current->priority))
+        arm_slice();
+    return c->work & WORK_SCHEDULE;
 }
 
 long schedule_again(void)
 {
     cpu()->current->restart = true;
     return 0;
+}
+
+void schedule_reap(void)
+{
+    cpu()->current->reaps = true;
+    cpu()->work |= WORK_REAP;
 }

@@ -44,4 +44,8 @@ void schedule_tick(void);
 /* The running thread's call is done again when the thread next runs. */
 long schedule_again(void);
 
+/* The running thread has ended something, or needs what the dead have: it sees to the
+ * rest (process_reap) before it goes on. */
+void schedule_reap(void);
+
 #endif

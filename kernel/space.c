@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Address spaces: see space.h. */
+/* Address spaces: see space.h. What is mapped where; faults are in space_fault.c. */
 #include "space.h"
-
-#include <limen/abi.h>
 
 #include "arch.h"
 #include "assert.h"
 #include "error.h"
 #include "object.h"
+#include "schedule.h"
 
 /* Where memory goes when the caller does not mind: above what programs are linked for. */
 #define ANYWHERE_START 0x40000000u
+#define PAGES_A_PIECE 64u
+
+static_assert(sizeof(struct region) <= SLAB_SMALL_SIZE, "what is taken for it");
 
 long space_init(struct space *space, struct quota *quota)
 {
@@ -26,34 +28,55 @@ bool space_range_ok(uint32_t address, uint32_t size)
            address < USER_END && size <= USER_END - address;
 }
 
-/* Unmaps the pages of [start, end), which belong to one region. */
-static void drop_pages(struct space *space, const struct region *region)
+static void drop_page(struct space *space, uint32_t address, bool own)
 {
-    uint32_t address = arch_next_table(space, region->start, region->end);
+    uint32_t entry;
+    phys_t frame = arch_lookup(space, address, &entry);
 
-    while (address < region->end) {
-        phys_t frame = arch_unmap(space, address);
-        if (frame.address != PHYS_NONE.address && !region->memory)
-            quota_give(space->quota, frame);
-        address = arch_next_table(space, address + PAGE_SIZE, region->end);
-    }
+    if (frame.address == PHYS_NONE.address || (entry & PAGE_OWNED && !own))
+        return;
+    arch_unmap(space, address);
+    if (entry & PAGE_OWNED)
+        quota_give(space->quota, frame);
 }
 
+bool space_drop(struct space *space, uint32_t *at, uint32_t end, bool own, uint32_t limit)
+{
+    while ((*at = arch_next_page(space, *at, end)) < end) {
+        drop_page(space, *at, own);
+        *at += PAGE_SIZE;
+        if (schedule_preempt_point() || --limit == 0)
+            return false;
+    }
+    return true;
+}
+
+/* Takes a region without pages out of the space. */
 static void region_destroy(struct space *space, struct region *region)
 {
     region_remove(&space->regions, region);
-    drop_pages(space, region);
-    if (region->memory)
+    if (region->memory) {
+        memory_detach(region);
         object_drop(&region->memory->object);
+    }
     slab_give(space->quota, region);
+}
+
+bool space_clear(struct space *space)
+{
+    struct region *region = region_next(&space->regions, 0);
+
+    if (!region)
+        return true;
+    uint32_t at = region->start;
+    if (space_drop(space, &at, region->end, true, PAGES_A_PIECE))
+        region_destroy(space, region);
+    return false;
 }
 
 void space_destroy(struct space *space)
 {
-    struct region *region;
-
-    while ((region = region_next(&space->regions, 0)) != NULL)
-        region_destroy(space, region);
+    assert(space->regions.count == 0);
     arch_directory_destroy(space);
 }
 
@@ -70,8 +93,10 @@ static void split(struct space *space, uint32_t address, struct region *rest)
     struct region *region = cut_by(space, address);
 
     region_split(&space->regions, region, address, rest);
-    if (region->memory)
+    if (region->memory) {
         object_hold(&region->memory->object);
+        memory_attach_rest(region, rest);
+    }
 }
 
 /* Splits regions so that none reaches across start or end. -ENOMEM: nothing is changed.
@@ -102,109 +127,153 @@ static void join(struct space *space, uint32_t address)
     struct region *region = region_ending(&space->regions, address);
     struct region *next = region_find(&space->regions, address);
 
-    if (!region || !next || !region_continues(region, next))
+    if (!region || !next || !region_continues(region, next) ||
+        (next->memory && !memory_at_rest(next->memory)))
         return;
     uint32_t end = next->end;
-    region_remove(&space->regions, next);
-    if (next->memory)
-        object_drop(&next->memory->object);
-    slab_give(space->quota, next);
+    region_destroy(space, next);
     region_extend(&space->regions, region, end);
 }
 
-static void remove_range(struct space *space, uint32_t start, uint32_t end)
+bool space_add(struct space *space, const struct region *like, uint32_t start,
+               uint32_t end)
 {
-    struct region *region;
+    struct region *before = region_ending(&space->regions, start);
+    struct region part = *like;
 
-    while ((region = region_next(&space->regions, start)) && region->start < end)
-        region_destroy(space, region);
+    part.start = start;
+    part.end = end;
+    part.offset += like->memory ? start - like->start : 0;
+    part.space = space;
+    if (before && region_continues(before, &part)) {
+        region_extend(&space->regions, before, end);
+        return true;
+    }
+    struct region *region = slab_take(space->quota, SLAB_SMALL);
+    if (!region)
+        return false;
+    *region = part;
+    region_insert(&space->regions, region);
+    if (part.memory) {
+        object_hold(&part.memory->object);
+        memory_attach(region);
+    }
+    return true;
 }
 
-long space_unmap(struct space *space, uint32_t address, uint32_t size)
+long space_unmap(struct space *space, uint32_t address, uint32_t size, uint32_t *progress)
 {
-    if (!space_range_ok(address, size))
+    struct region *region;
+    uint32_t end = address + size;
+
+    if (!space_range_ok(address, size) || *progress >= size)
         return -EINVAL;
-    long error = isolate(space, address, address + size);
-    if (error)
-        return error;
+    if (isolate(space, address + *progress, end))
+        return -ENOMEM;
     /* nothing below fails */
-    remove_range(space, address, address + size);
+    while ((region = region_next(&space->regions, address + *progress)) &&
+           region->start < end) {
+        uint32_t at = region->start;
+        if (!space_drop(space, &at, region->end, true, UINT32_MAX))
+            return AGAIN;
+        *progress = region->end - address;
+        region_destroy(space, region);
+        if (*progress < size && schedule_preempt_point())
+            return AGAIN;
+    }
+    *progress = 0;
     return 0;
 }
 
-/* Checks the wish for an address; puts the one to use into *address. */
-static long choose_address(struct space *space, uint32_t *address, uint32_t size,
-                           uint32_t flags)
+/* Checks the wish for an address; puts the one to use into map->address. */
+static long choose_address(struct space *space, struct memory_map *map)
 {
-    if (flags & MEMORY_FIXED) {
-        if (!space_range_ok(*address, size))
+    if (map->flags & MEMORY_FIXED) {
+        if (!space_range_ok(map->address, map->size))
             return -EINVAL;
-        struct region *next = region_next(&space->regions, *address);
-        if (!(flags & MEMORY_REPLACE) && next && next->start < *address + size)
+        struct region *next = region_next(&space->regions, map->address);
+        if (!(map->flags & MEMORY_REPLACE) && next &&
+            next->start < map->address + map->size)
             return -EEXIST;
         return 0;
     }
-    uint32_t from = *address ? *address : ANYWHERE_START;
-    if (from % PAGE_SIZE || size == 0 || size % PAGE_SIZE || flags & MEMORY_REPLACE)
+    uint32_t from = map->address ? map->address : ANYWHERE_START;
+    if (from % PAGE_SIZE || map->size == 0 || map->size % PAGE_SIZE ||
+        map->flags & MEMORY_REPLACE)
         return -EINVAL;
     uint32_t found = 0;
     if (from >= USER_START && from < USER_END)
-        found = region_gap(&space->regions, from, size, USER_END);
+        found = region_gap(&space->regions, from, map->size, USER_END);
     if (!found)
-        found = region_gap(&space->regions, USER_START, size, USER_END);
-    *address = found;
+        found = region_gap(&space->regions, USER_START, map->size, USER_END);
+    map->address = found;
     return found ? 0 : -ENOMEM;
 }
 
-static long check_memory(const struct memory *memory, uint32_t size, uint32_t offset)
+static long check_map(const struct memory_map *map, const struct memory *memory,
+                      uint32_t allowed)
 {
+    if (map->flags &
+        ~(MEMORY_PROTECTION | MEMORY_FIXED | MEMORY_REPLACE | MEMORY_PRIVATE))
+        return -EINVAL;
+    if (map->flags & MEMORY_PROTECTION & ~allowed)
+        return -EPERM;
     if (!memory)
-        return offset == 0 ? 0 : -EINVAL;
-    if (offset % PAGE_SIZE || offset > memory->size || size > memory->size - offset)
+        return map->offset == 0 ? 0 : -EINVAL;
+    if (map->offset % PAGE_SIZE || map->offset > memory->size ||
+        map->size > memory->size - map->offset)
         return -EINVAL;
     return 0;
 }
 
-long space_map(struct space *space, uint32_t *address, uint32_t size, uint32_t flags,
-               uint32_t allowed, struct memory *memory, uint32_t offset)
+/* Puts the new mapping in place of all that is in its range, region by region; each goes
+ * when its pages are gone, and leaves its memory to the new one. */
+static long replace(struct space *space, const struct region *like, uint32_t *progress)
 {
-    uint32_t protection = flags & MEMORY_PROTECTION;
+    uint32_t at = like->start + *progress;
+    struct region *region;
+
+    if (isolate(space, at, like->end))
+        return -ENOMEM;
+    while ((region = region_next(&space->regions, at)) && region->start < like->end) {
+        uint32_t page = region->start;
+        if (!space_drop(space, &page, region->end, true, UINT32_MAX))
+            return AGAIN;
+        uint32_t end = region->end;
+        region_destroy(space, region);
+        bool added = space_add(space, like, at, end);
+        assert(added);
+        at = end;
+        *progress = at - like->start;
+        if (at < like->end && schedule_preempt_point())
+            return AGAIN;
+    }
+    *progress = 0;
+    return at == like->end || space_add(space, like, at, like->end) ? 0 : -ENOMEM;
+}
+
+long space_map(struct space *space, struct memory_map *map, struct memory *memory,
+               uint32_t allowed, uint32_t *progress)
+{
     long error;
 
-    if (flags & ~(MEMORY_PROTECTION | MEMORY_FIXED | MEMORY_REPLACE))
-        return -EINVAL;
-    if (protection & ~allowed)
-        return -EPERM;
-    if ((error = check_memory(memory, size, offset)) ||
-        (error = choose_address(space, address, size, flags)))
+    if ((error = check_map(map, memory, allowed)) || (error = choose_address(space, map)))
         return error;
-
-    uint32_t start = *address;
-    uint32_t end = start + size;
-    struct region *region = slab_take(space->quota, SLAB_SMALL);
-    if (!region)
-        return -ENOMEM;
-    if (flags & MEMORY_REPLACE) {
-        if ((error = isolate(space, start, end))) {
-            slab_give(space->quota, region);
-            return error;
-        }
-        remove_range(space, start, end);
-    }
-    /* nothing below fails */
-    *region = (struct region){
-        .start = start,
-        .end = end,
-        .protection = protection,
+    if (*progress >= map->size)
+        return -EINVAL;
+    uint32_t private = memory ? map->flags & MEMORY_PRIVATE : 0;
+    struct region like = {
+        .start = map->address,
+        .end = map->address + map->size,
+        .protection = (map->flags & MEMORY_PROTECTION) | private,
         .allowed = allowed,
         .memory = memory,
-        .offset = offset,
+        .offset = map->offset,
     };
-    if (memory)
-        object_hold(&memory->object);
-    region_insert(&space->regions, region);
-    join(space, end);
-    join(space, start);
+    if ((error = replace(space, &like, progress)))
+        return error;
+    join(space, like.end);
+    join(space, like.start);
     return 0;
 }
 
@@ -219,78 +288,64 @@ static long check_protect(struct space *space, uint32_t start, uint32_t end,
         if (protection & ~region->allowed)
             return -EPERM;
         address = region->end;
+        if (schedule_preempt_point())
+            continue; /* only to let interrupts in: nothing has been done yet */
     }
     return 0;
 }
 
-static void protect_region(struct space *space, struct region *region,
+/* Changes the entries of [*at, end), or those up to where it is interrupted. */
+static void protect_pages(struct space *space, const struct region *region, uint32_t *at,
+                          uint32_t end)
+{
+    uint32_t entry;
+
+    while ((*at = arch_next_page(space, *at, end)) < end) {
+        phys_t frame = arch_lookup(space, *at, &entry);
+        if (frame.address != PHYS_NONE.address)
+            arch_remap(space, *at, frame, space_entry(region, frame, entry & PAGE_OWNED));
+        *at += PAGE_SIZE;
+        if (schedule_preempt_point())
+            return;
+    }
+}
+
+/* Isolates what has another protection. A region that an interrupted call left half way
+ * has the new one already. */
+static long isolate_others(struct space *space, uint32_t start, uint32_t end,
                            uint32_t protection)
 {
-    uint32_t address = arch_next_table(space, region->start, region->end);
+    const struct region *region = region_find(&space->regions, start);
+    bool left = (region->protection & MEMORY_PROTECTION) == protection;
 
-    region->protection = protection;
-    while (address < region->end) {
-        arch_protect(space, address, protection);
-        address = arch_next_table(space, address + PAGE_SIZE, region->end);
-    }
+    return isolate(space, left ? USER_START : start, end);
 }
 
 long space_protect(struct space *space, uint32_t address, uint32_t size,
-                   uint32_t protection)
+                   uint32_t protection, uint32_t *progress)
 {
     uint32_t end = address + size;
+    uint32_t at = address + *progress;
     long error;
 
-    if (!space_range_ok(address, size) || protection & ~MEMORY_PROTECTION)
+    if (!space_range_ok(address, size) || protection & ~MEMORY_PROTECTION ||
+        *progress >= size)
         return -EINVAL;
-    if ((error = check_protect(space, address, end, protection)) ||
-        (error = isolate(space, address, end)))
+    if ((error = check_protect(space, at, end, protection)) ||
+        (error = isolate_others(space, at, end, protection)))
         return error;
     /* nothing below fails */
-    for (uint32_t at = address; at < end;) {
+    while (at < end) {
         struct region *region = region_find(&space->regions, at);
-        protect_region(space, region, protection);
-        at = region->end;
+        uint32_t stop = region->end < end ? region->end : end;
+        region->protection = (region->protection & MEMORY_PRIVATE) | protection;
+        protect_pages(space, region, &at, stop);
+        *progress = at - address;
+        if (at < stop)
+            return AGAIN;
         join(space, region->start);
     }
     join(space, end);
+    *progress = 0;
     return 0;
-}
-
-enum fault_result space_fault(struct space *space, uint32_t address, bool write)
-{
-    uint32_t page = address & ~(uint32_t)(PAGE_SIZE - 1);
-    struct region *region = region_find(&space->regions, address);
-    uint32_t protection;
-
-    if (!region || !region->protection || (write && !(region->protection & MEMORY_WRITE)))
-        return FAULT_BAD_ADDRESS;
-    if (arch_lookup(space, page, &protection).address != PHYS_NONE.address)
-        return FAULT_RESOLVED;
-
-    if (region->memory) {
-        phys_t frame =
-            PHYS(region->memory->base.address + region->offset + (page - region->start));
-        return arch_map(space, page, frame, region->protection) ? FAULT_RESOLVED
-                                                                : FAULT_NO_MEMORY;
-    }
-    phys_t frame = quota_take(space->quota, FRAME_ANY);
-    if (frame.address == PHYS_NONE.address)
-        return FAULT_NO_MEMORY;
-    arch_page_zero(frame);
-    if (arch_map(space, page, frame, region->protection))
-        return FAULT_RESOLVED;
-    quota_give(space->quota, frame);
-    return FAULT_NO_MEMORY;
-}
-
-phys_t space_page(struct space *space, uint32_t address, bool write)
-{
-    uint32_t page = address & ~(uint32_t)(PAGE_SIZE - 1);
-    uint32_t protection;
-
-    if (address < USER_START || address >= USER_END ||
-        space_fault(space, address, write) != FAULT_RESOLVED)
-        return PHYS_NONE;
-    return arch_lookup(space, page, &protection);
 }

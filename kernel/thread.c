@@ -87,12 +87,22 @@ static void leave_waits(struct thread *thread)
     list_remove(&thread->queue);
 }
 
+static void drop_partial(struct thread *thread)
+{
+    struct object *partial = thread->partial;
+
+    thread->partial = NULL;
+    if (partial)
+        object_drop(partial);
+}
+
 void thread_end(struct thread *thread)
 {
     if (thread->state == THREAD_ENDED)
         return;
     leave_waits(thread);
     thread->state = THREAD_ENDED;
+    drop_partial(thread);
     port_leave(thread);
     arch_thread_stop(thread);
     list_remove(&thread->sibling);
@@ -112,6 +122,17 @@ void thread_block_until(uint64_t deadline, long result)
     thread->timed = true;
     arch_timer_set(wheel_insert(&deadlines, &thread->timer, deadline, arch_clock()));
     thread_block();
+}
+
+struct object *thread_partial(enum object_type type)
+{
+    struct thread *thread = cpu()->current;
+
+    if (thread->partial && thread->partial->type != type) {
+        drop_partial(thread);
+        thread->progress = 0;
+    }
+    return thread->partial;
 }
 
 static void leave_wait(struct thread *thread)
@@ -174,6 +195,7 @@ void thread_give_up_call(struct thread *thread)
     thread->state = THREAD_SUSPENDED;
     thread->restart = false;
     thread->progress = 0;
+    drop_partial(thread);
     thread->long_message = false;
     thread->bound_call = false;
     thread->finishing = false;

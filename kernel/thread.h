@@ -46,11 +46,14 @@ struct thread {
     uint8_t priority;        /* [k] at which it runs: 0 to PRIORITY_MAX */
     uint8_t base_priority;   /* [k] its own, without what it inherits */
     bool restart;            /* [k] do the call in the frame again before going on */
+    bool reaps;              /* [k] sees to what the dead left before it goes on */
     bool timed;              /* [k] in the wheel of deadlines */
     uint8_t futex_place;     /* [k] enum futex_place: waits on a word of memory */
     uint16_t turn;           /* [k] ready: cpu.slices when the turn began that it goes on
                                 with, or 0: its own is to come */
+    uint8_t kind;            /* [k] if calling: enum message_kind */
     uint32_t progress;       /* [k] if restart: what of the call is done; else 0 */
+    struct object *partial;  /* [k] if restart: held: what the call is making, or NULL */
     struct process *process; /* [I] held until it ends; then only good for its quota */
     struct list sibling;     /* [k] in process->threads, until it ends */
     struct list queue;       /* [k] ready: in the ready queue; blocked: among waiters */
@@ -66,7 +69,6 @@ struct thread {
     struct thread *server;     /* [k] if awaiting: who is to answer, or NULL */
     struct reply *reply;       /* [k] if awaiting: by which it is answered, or NULL */
     struct endpoint *endpoint; /* [k] if calling: held */
-    uint8_t kind;              /* [k] if calling: enum message_kind */
     /* Four in a word, which i386/fast_call.S looks at. */
     bool faulted __attribute__((aligned(4))); /* [k] awaits what becomes of its fault */
     bool suspended;                           /* [k] it may wait, but not be ready */
@@ -84,6 +86,9 @@ struct thread {
 
 /* Object's end: frees a thread that has ended. */
 void thread_destroy(struct thread *thread);
+
+/* What the running thread's call was making when it was interrupted, or NULL. */
+struct object *thread_partial(enum object_type type);
 
 /* Takes the thread out of everything; it never runs again. The hold that kept it alive
  * goes, with the switch to another thread if it is the running one. */

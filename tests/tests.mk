@@ -39,7 +39,8 @@ UNIT_quota := kernel/quota.c
 UNIT_region := kernel/region.c kernel/tree.c
 UNIT_resource := kernel/resource.c kernel/handle.c kernel/quota.c
 UNIT_page_tree := kernel/page_tree.c kernel/quota.c
-UNIT_space := kernel/space.c kernel/region.c kernel/tree.c kernel/quota.c
+UNIT_space := kernel/space.c kernel/space_clone.c kernel/space_fault.c kernel/region.c \
+  kernel/memory_object.c kernel/page_tree.c kernel/tree.c kernel/quota.c
 UNIT_timing_wheel := kernel/timing_wheel.c
 UNIT_tree := kernel/tree.c
 UNIT_SUITES := $(UNIT_TESTS:%=unit/%)

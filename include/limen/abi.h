@@ -109,7 +109,8 @@ struct process_info {
 /* Priorities of threads: the ready thread of the highest one runs. */
 #define PRIORITY_COUNT 64
 #define PRIORITY_MAX (PRIORITY_COUNT - 1)
-#define PRIORITY_DEFAULT 32 /* of init's first thread; others begin with their maker's */
+#define PRIORITY_DEFAULT 32 /* of init's first thread; others begin with their maker's \
+                             */
 
 struct thread_info {
     uint64_t time;          /* ns of processor time; with what direct calls took */
@@ -143,6 +144,7 @@ struct thread_start {
 #define MEMORY_PROTECTION (MEMORY_READ | MEMORY_WRITE | MEMORY_EXECUTE)
 #define MEMORY_FIXED (1u << 3)   /* at `address` or not at all */
 #define MEMORY_REPLACE (1u << 4) /* with FIXED: in place of what is mapped there */
+#define MEMORY_PRIVATE (1u << 5) /* of an object: what is written here stays here */
 
 struct memory_map {
     uint32_t address; /* in: wanted, whole pages, 0: anywhere; out: where */
@@ -150,6 +152,15 @@ struct memory_map {
     uint32_t flags;
     handle_t memory; /* a memory object, or value 0: fresh zero-filled pages */
     uint32_t offset; /* into the memory object, whole pages */
+};
+
+#define MEMORY_SIZE_MAX \
+    0xc0000000u /* the most that an anonymous memory object can have */
+
+struct memory_info {
+    uint32_t size;  /* bytes, whole pages */
+    uint32_t pages; /* that are there; 0 if physical */
+    uint32_t physical;
 };
 
 /* The most that one memory_read or memory_write copies. */
@@ -309,6 +320,7 @@ static_assert(sizeof(struct thread_state) == 64, "");
 static_assert(sizeof(struct process_end) == 84, "");
 static_assert(sizeof(struct thread_start) == 24, "");
 static_assert(sizeof(struct memory_map) == 20, "");
+static_assert(sizeof(struct memory_info) == 12, "");
 static_assert(sizeof(struct resource_range) == 12, "");
 
 #endif

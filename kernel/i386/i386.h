@@ -260,6 +260,7 @@ void paging_map_threshold(phys_t frame);
 #define WINDOW_PAGE 0 /* arch_page_… */
 #define WINDOW_PHYS 1 /* arch_phys_read */
 #define WINDOW_VIEW 2 /* arch_view */
+#define WINDOW_COPY 3 /* arch_page_copy */
 
 /* --- Threads: thread.c --- */
 

@@ -16,7 +16,8 @@
 #define PTE_USER 0x004u
 #define PTE_LARGE 0x080u
 #define PTE_GLOBAL 0x100u
-#define PTE_KEPT 0x200u /* ours: a frame stands here that may not be accessed */
+#define PTE_KEPT 0x200u  /* ours: a frame stands here that may not be accessed */
+#define PTE_OWNED 0x400u /* ours: PAGE_OWNED */
 #define PTE_FRAME 0xfffff000u
 #define PTE_OPEN (PTE_PRESENT | PTE_WRITE | PTE_USER)
 
@@ -161,6 +162,14 @@ void arch_page_zero(phys_t frame)
     memset(view(frame), 0, PAGE_SIZE);
 }
 
+void arch_page_copy(phys_t to, phys_t from)
+{
+    void *copy =
+        to.address < low_limit ? arch_direct(to) : paging_window(WINDOW_COPY, to.address);
+
+    memcpy(copy, view(from), PAGE_SIZE);
+}
+
 void arch_page_read(phys_t frame, uint32_t offset, void *to, uint32_t size)
 {
     assert(offset + size <= PAGE_SIZE);
@@ -215,99 +224,109 @@ static uint32_t *directory_entry(struct space *space, uint32_t address)
     return (uint32_t *)arch_direct(space->directory) + address / TABLE_SPAN;
 }
 
+/* The entry of an address in the table that the directory's entry names. */
+static uint32_t *entry_in(uint32_t table, uint32_t address)
+{
+    return (uint32_t *)arch_direct(PHYS(table & PTE_FRAME)) +
+           address / PAGE_SIZE % ENTRIES;
+}
+
 /* The page table entry of an address, or NULL where there is no table. */
 static inline uint32_t *find_entry(struct space *space, uint32_t address)
 {
     uint32_t table = *directory_entry(space, address);
 
-    if (!table)
-        return NULL;
-    return (uint32_t *)arch_direct(PHYS(table & PTE_FRAME)) +
-           address / PAGE_SIZE % ENTRIES;
+    return table ? entry_in(table, address) : NULL;
 }
 
-static uint32_t *make_entry(struct space *space, uint32_t address)
+static bool make_table(struct space *space, uint32_t *table)
 {
-    uint32_t *entry = directory_entry(space, address);
+    phys_t frame = quota_take(space->quota, FRAME_LOW);
 
-    if (!*entry) {
-        phys_t table = quota_take(space->quota, FRAME_LOW);
-        if (table.address == PHYS_NONE.address)
-            return NULL;
-        arch_page_zero(table);
-        *entry = table.address | PTE_PRESENT | PTE_WRITE | PTE_USER;
-    }
-    return find_entry(space, address);
+    if (frame.address == PHYS_NONE.address)
+        return false;
+    arch_page_zero(frame);
+    *table = frame.address | PTE_PRESENT | PTE_WRITE | PTE_USER;
+    return true;
 }
 
-static uint32_t protection_bits(uint32_t protection)
+/* How many of the table's entries are in use. */
+static uint32_t *used_in(uint32_t table)
 {
-    if (!protection)
-        return PTE_KEPT;
-    return PTE_PRESENT | PTE_USER | (protection & MEMORY_WRITE ? PTE_WRITE : 0);
+    return &frame_record(PHYS(table & PTE_FRAME))->link;
 }
 
-static struct frame *table_record(struct space *space, uint32_t address)
+static uint32_t entry_bits(phys_t frame, uint32_t protection)
 {
-    return frame_record(PHYS(*directory_entry(space, address) & PTE_FRAME));
+    uint32_t bits = frame.address | (protection & PAGE_OWNED ? PTE_OWNED : 0);
+
+    if (!(protection & MEMORY_PROTECTION))
+        return bits | PTE_KEPT;
+    return bits | PTE_PRESENT | PTE_USER | (protection & MEMORY_WRITE ? PTE_WRITE : 0);
 }
 
 bool arch_map(struct space *space, uint32_t address, phys_t frame, uint32_t protection)
 {
-    uint32_t *entry = make_entry(space, address);
+    uint32_t *table = directory_entry(space, address);
 
-    if (!entry)
+    if (!*table && !make_table(space, table))
         return false;
+    uint32_t *entry = entry_in(*table, address);
     assert(!*entry);
-    *entry = frame.address | protection_bits(protection);
-    table_record(space, address)->link++;
+    *entry = entry_bits(frame, protection);
+    ++*used_in(*table);
     return true;
-}
-
-phys_t arch_unmap(struct space *space, uint32_t address)
-{
-    uint32_t *entry = find_entry(space, address);
-
-    if (!entry || !*entry)
-        return PHYS_NONE;
-    phys_t frame = PHYS(*entry & PTE_FRAME);
-    *entry = 0;
-    invalidate_page(address);
-    if (--table_record(space, address)->link == 0) {
-        uint32_t *table = directory_entry(space, address);
-        quota_give(space->quota, PHYS(*table & PTE_FRAME));
-        *table = 0;
-        invalidate_page(address);
-    }
-    return frame;
-}
-
-void arch_protect(struct space *space, uint32_t address, uint32_t protection)
-{
-    uint32_t *entry = find_entry(space, address);
-
-    if (!entry || !*entry)
-        return;
-    *entry = (*entry & PTE_FRAME) | protection_bits(protection);
-    invalidate_page(address);
 }
 
 phys_t arch_lookup(struct space *space, uint32_t address, uint32_t *protection)
 {
-    uint32_t *entry = find_entry(space, address);
+    const uint32_t *entry = find_entry(space, address);
 
     if (!entry || !*entry)
         return PHYS_NONE;
-    *protection = *entry & PTE_KEPT    ? 0
-                  : *entry & PTE_WRITE ? MEMORY_READ | MEMORY_WRITE
-                                       : MEMORY_READ;
+    *protection = (*entry & PTE_KEPT    ? 0
+                   : *entry & PTE_WRITE ? MEMORY_READ | MEMORY_WRITE
+                                        : MEMORY_READ) |
+                  (*entry & PTE_OWNED ? PAGE_OWNED : 0);
     return PHYS(*entry & PTE_FRAME);
 }
 
-uint32_t arch_next_table(struct space *space, uint32_t address, uint32_t end)
+void arch_remap(struct space *space, uint32_t address, phys_t frame, uint32_t protection)
+{
+    uint32_t *entry = find_entry(space, address);
+
+    assert(entry && *entry);
+    *entry = entry_bits(frame, protection);
+    invalidate_page(address);
+}
+
+void arch_unmap(struct space *space, uint32_t address)
+{
+    uint32_t *table = directory_entry(space, address);
+    uint32_t *entry = entry_in(*table, address);
+
+    assert(*table && *entry);
+    *entry = 0;
+    if (--*used_in(*table) == 0) {
+        quota_give(space->quota, PHYS(*table & PTE_FRAME));
+        *table = 0;
+    }
+    invalidate_page(address);
+}
+
+/* Looks at the rest of one table at most. */
+uint32_t arch_next_page(struct space *space, uint32_t address, uint32_t end)
 {
     while (address < end && !*directory_entry(space, address))
         address = (address / TABLE_SPAN + 1) * TABLE_SPAN;
+    if (address >= end)
+        return end;
+    const uint32_t *entry = find_entry(space, address);
+    const uint32_t *last = entry + (ENTRIES - 1 - address / PAGE_SIZE % ENTRIES);
+    while (!*entry && entry < last) {
+        entry++;
+        address += PAGE_SIZE;
+    }
     return address < end ? address : end;
 }
 

@@ -47,12 +47,16 @@ static void on_page_fault(struct SystemCallFrame *frame)
     switch (space_fault(&cpu()->current->process->space, address,
                         frame->error & PAGE_FAULT_WRITE)) {
     case FAULT_RESOLVED:
+    case FAULT_AGAIN: /* it faults once more */
         break;
     case FAULT_BAD_ADDRESS:
         fault_raise(PROCESS_FAULTED, address);
         break;
     case FAULT_NO_MEMORY:
-        fault_raise(PROCESS_NO_MEMORY, address);
+        if (process_reap_pending())
+            schedule_reap(); /* and faults once more */
+        else
+            fault_raise(PROCESS_NO_MEMORY, address);
         break;
     }
 }
@@ -101,8 +105,10 @@ static bool fix_up(struct SystemCallFrame *frame)
 
     enum fault_result result = FAULT_BAD_ADDRESS;
     if (fixup->resolve)
-        result = space_fault(&cpu()->current->process->space, address,
-                             frame->error & PAGE_FAULT_WRITE);
+        do
+            result = space_fault(&cpu()->current->process->space, address,
+                                 frame->error & PAGE_FAULT_WRITE);
+        while (process_fault_again(result));
     if (result != FAULT_RESOLVED) {
         frame->eax = (uint32_t)(result == FAULT_NO_MEMORY ? -ENOMEM : -EFAULT);
         frame->eip = fixup->landing;

@@ -52,7 +52,8 @@ static int begin(void **state)
 /* Destroys the table and sees that nothing is held any more. */
 static int end(void **state)
 {
-    handle_table_destroy(&table);
+    while (!handle_table_clear(&table))
+        ;
     for (int i = 0; i < OBJECTS; i++)
         assert_int_equal(objects[i].refs, 1);
     assert_int_equal(quota.used, 0);
@@ -264,7 +265,8 @@ static void a_destroyed_table_takes_nothing(void **state)
     handle_t handle = add(&objects[0]);
 
     quota.limit = 0;
-    handle_table_destroy(&table);
+    while (!handle_table_clear(&table))
+        ;
     assert_null(handle_find(&table, handle, OBJECT_ANY, 0));
     assert_int_equal(handle_add(&table, &objects[0], RIGHTS_ALL), -ENOMEM);
 }
@@ -314,6 +316,105 @@ static void random_use_agrees_with_a_model(void **state)
     }
 }
 
+/* --- Copies of tables --- */
+
+static struct handle_table copy;
+static struct handle_slot copy_slots[FIRST_SLOTS];
+
+static long copy_table(void)
+{
+    uint32_t slot = 0;
+    long result;
+
+    handle_table_init(&copy, &quota, copy_slots, FIRST_SLOTS);
+    while ((result = handle_table_copy(&copy, &table, &slot)) == AGAIN)
+        ;
+    return result;
+}
+
+static void clear_copy(void)
+{
+    while (!handle_table_clear(&copy))
+        ;
+}
+
+static void a_copy_has_the_same_values_and_rights(void **state)
+{
+    random_begin();
+    for (uint32_t round = 0; round < 2 * HELD; round++) {
+        uint32_t index = random_below(HELD);
+        if (entries[index].handle.value)
+            random_close(&entries[index], index);
+        else
+            random_open(&entries[index]);
+    }
+    uint32_t used = quota.used;
+    assert_int_equal(copy_table(), 0);
+    assert_int_equal(quota.used, 2 * used);
+    assert_int_equal(copy.used, table.used);
+    for (uint32_t i = 0; i < HELD; i++) {
+        assert_ptr_equal(handle_find(&copy, entries[i].handle, OBJECT_ANY, 0),
+                         entries[i].object);
+        assert_null(handle_find(&copy, stale[i], OBJECT_ANY, 0));
+    }
+    handle_t next = {(uint32_t)handle_add(&copy, &objects[0], RIGHTS_ALL)};
+    assert_null(handle_find(&table, next, OBJECT_ANY, 0));
+    clear_copy();
+    assert_int_equal(quota.used, used);
+}
+
+static void a_copy_leaves_out_what_may_not_be_had_twice(void **state)
+{
+    static const uint32_t rights[] = {
+        RIGHTS_ALL & ~RIGHT_DUPLICATE,
+        RIGHTS_ALL & ~RIGHT_TRANSFER,
+        RIGHT_DUPLICATE | RIGHT_TRANSFER,
+        0,
+    };
+
+    for (int i = 0; i < 4; i++) {
+        handle_t handle = {(uint32_t)handle_add(&table, &objects[0], rights[i])};
+        assert_int_equal(copy_table(), 0);
+        struct object *found = handle_find(&copy, handle, OBJECT_ANY, 0);
+        assert_ptr_equal(found, i == 2 ? &objects[0] : NULL);
+        if (found)
+            assert_int_equal(handle_rights(handle_slot(&copy, handle, 0)), rights[i]);
+        clear_copy();
+        object_drop(handle_take(&table, handle));
+    }
+}
+
+/* Nor does it ever come to mean something else in the copy. */
+static void a_value_left_out_is_not_used_for_what_comes_next(void **state)
+{
+    handle_t kept = {(uint32_t)handle_add(&table, &objects[0], RIGHT_READ)};
+    uint32_t index = kept.value & ((1u << HANDLE_SLOT_BITS) - 1);
+    handle_t next;
+
+    assert_int_equal(copy_table(), 0);
+    do
+        next.value = (uint32_t)handle_add(&copy, &objects[1], RIGHTS_ALL);
+    while ((next.value & ((1u << HANDLE_SLOT_BITS) - 1)) != index);
+    assert_null(handle_find(&copy, kept, OBJECT_ANY, 0));
+    clear_copy();
+    object_drop(handle_take(&table, kept));
+}
+
+static void a_copy_without_memory_can_be_cleared(void **state)
+{
+    for (uint32_t i = 0; i < 1200; i++)
+        add(&objects[i % OBJECTS]);
+    for (uint32_t room = 0; room < 4; room++) {
+        quota.limit = quota.used + room;
+        assert_int_equal(copy_table(), -ENOMEM);
+        clear_copy();
+        assert_int_equal(quota.used, quota.limit - room);
+    }
+    quota.limit = FRAMES;
+    assert_int_equal(copy_table(), 0);
+    clear_copy();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +433,13 @@ int main(void)
                                         begin, end),
         cmocka_unit_test_setup_teardown(a_destroyed_table_takes_nothing, begin, end),
         cmocka_unit_test_setup_teardown(random_use_agrees_with_a_model, begin, end),
+        cmocka_unit_test_setup_teardown(a_copy_has_the_same_values_and_rights, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_copy_leaves_out_what_may_not_be_had_twice,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(a_value_left_out_is_not_used_for_what_comes_next,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(a_copy_without_memory_can_be_cleared, begin, end),
     };
     return cmocka_run_group_tests_name("handle", tests, NULL, NULL);
 }

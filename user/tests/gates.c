@@ -42,6 +42,7 @@ static struct process_end process_end;
 static struct thread_start thread_start;
 static struct thread_info thread_info;
 static struct memory_map memory_map;
+static struct memory_info memory_info;
 static uint64_t time_past = 1;
 static uint64_t time_read;
 static struct system_info system_info;
@@ -227,6 +228,40 @@ static void step_memory(void)
          MEMORY_READ, -EFAULT);
     step("memory_read: a hole", SYS_LIMEN_memory_read, 0, at, address_of(buffer), 9,
          -EFAULT);
+}
+
+static void step_memory_objects(void)
+{
+    uint32_t root = (uint32_t)getauxval(AT_LIMEN_RESOURCE);
+    uint32_t memory = (uint32_t)step("memory_create", SYS_LIMEN_memory_create,
+                                     2 * PAGE_SIZE, 0, 0, 0, A_HANDLE);
+    step("memory_create: part of a page", SYS_LIMEN_memory_create, 100, 0, 0, 0, -EINVAL);
+    step("memory_write: an object", SYS_LIMEN_memory_write, memory, PAGE_SIZE,
+         address_of("object"), 7, 7);
+    uint32_t clone =
+        (uint32_t)step("memory_clone", SYS_LIMEN_memory_clone, memory, 0, 0, 0, A_HANDLE);
+    step("memory_resize", SYS_LIMEN_memory_resize, memory, PAGE_SIZE, 0, 0, 0);
+    step("memory_read: beyond the end", SYS_LIMEN_memory_read, memory, PAGE_SIZE,
+         address_of(buffer), 7, -EFAULT);
+    step("memory_read: the clone", SYS_LIMEN_memory_read, clone, PAGE_SIZE,
+         address_of(buffer), 7, 7);
+    check("the clone has what the object had", memcmp(buffer, "object", 7) == 0);
+    step("memory_info", SYS_LIMEN_memory_info, clone, address_of(&memory_info), 0, 0, 0);
+    check("memory_info tells size and pages",
+          memory_info.size == 2 * PAGE_SIZE && memory_info.pages == 1);
+    step("memory_physical: a process is no resource", SYS_LIMEN_memory_physical, 0,
+         0xb8000, PAGE_SIZE, 0, -EBADF);
+    uint32_t screen = (uint32_t)step("memory_physical", SYS_LIMEN_memory_physical, root,
+                                     0xb8000, PAGE_SIZE, 0, A_HANDLE);
+    step("memory_clone: physical", SYS_LIMEN_memory_clone, screen, 0, 0, 0, -EINVAL);
+    step("handle_close: memory", SYS_LIMEN_handle_close, memory, 0, 0, 0, 0);
+    step("handle_close: a clone", SYS_LIMEN_handle_close, clone, 0, 0, 0, 0);
+    step("handle_close: the screen", SYS_LIMEN_handle_close, screen, 0, 0, 0, 0);
+    uint32_t twin =
+        (uint32_t)step("process_clone", SYS_LIMEN_process_clone, 1000, 0, 0, 0, A_HANDLE);
+    step("process_clone: too few pages", SYS_LIMEN_process_clone, 8, 0, 0, 0, -ENOMEM);
+    step("process_clone: no pages", SYS_LIMEN_process_clone, 0, 0, 0, 0, -EINVAL);
+    step("handle_close: a process's clone", SYS_LIMEN_handle_close, twin, 0, 0, 0, 0);
 }
 
 static void step_waiting(void)
@@ -480,6 +515,7 @@ static void test_gate(enum gate number, uint32_t resource)
     step_processes();
     step_threads();
     step_memory();
+    step_memory_objects();
     step_waiting();
     step_machine(resource);
     step_interrupts(resource);

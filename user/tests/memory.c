@@ -118,7 +118,7 @@ static bool map_bad_arguments(void)
         {{.size = 0, .flags = RW}, -EINVAL},
         {{.size = 1, .flags = RW}, -EINVAL},
         {{.size = PAGES(1) + 1, .flags = RW}, -EINVAL},
-        {{.size = PAGES(1), .flags = RW | 1u << 5}, -EINVAL},
+        {{.size = PAGES(1), .flags = RW | 1u << 6}, -EINVAL},
         {{.size = PAGES(1), .flags = RW | 1u << 31}, -EINVAL},
         {{.size = PAGES(1), .flags = RW | MEMORY_REPLACE}, -EINVAL},
         {{.size = PAGES(1), .flags = RW, .offset = PAGES(1)}, -EINVAL},

@@ -101,8 +101,11 @@ static void make_pages(void)
          "no page to abuse");
 }
 
+static handle_t memory;
+
 static void make_processes(void)
 {
+    memory = handle_of(limen_memory_create(PAGE_SIZE));
     ended = child_create(CHILD_PAGES).process;
     living = child_create(CHILD_PAGES).process;
     must(ended.value != 0 && living.value != 0, "no process to ask about");
@@ -170,6 +173,8 @@ static void other_arguments(uint32_t number, uint32_t words[WORDS])
         words[0] = ended.value;
     if (number == SYS_LIMEN_thread_create)
         words[0] = living.value;
+    if (number == SYS_LIMEN_memory_info)
+        words[0] = memory.value;
     if (number == SYS_LIMEN_clock_get)
         words[0] = CLOCK_ID_MONOTONIC;
     if (number == SYS_LIMEN_futex_wait)

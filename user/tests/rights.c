@@ -22,6 +22,7 @@ enum kind {
     PROCESS,
     THREAD,
     RESOURCE,
+    MEMORY,
     PORT,     /* where a message waits */
     ENDPOINT, /* to a port that is gone */
     INTERRUPT,
@@ -43,6 +44,7 @@ struct row {
 #define MAKES_HANDLE (1u << 1) /* in this process's table */
 #define CHILD_FIRST (1u << 2)  /* words[0] is to be another process */
 #define CLOSES (1u << 3)       /* the handle is gone afterwards */
+#define TAKES_MEMORY (1u << 4) /* processes and memory objects alike */
 
 static uint8_t buffer[64];
 static struct process_end ended;
@@ -98,9 +100,18 @@ static void make_rows(void)
     add_row((struct row)ROW(memory_protect, 0, PROCESS, RIGHT_WRITE,
                             {0, data, PAGE_SIZE, MEMORY_READ}, TAKES_SELF));
     add_row((struct row)ROW(memory_read, 0, PROCESS, RIGHT_READ,
-                            {0, data, ADDRESS(buffer), 8}, TAKES_SELF));
+                            {0, data, ADDRESS(buffer), 8}, TAKES_SELF | TAKES_MEMORY));
     add_row((struct row)ROW(memory_write, 0, PROCESS, RIGHT_WRITE,
-                            {0, data, ADDRESS(buffer), 8}, TAKES_SELF));
+                            {0, data, ADDRESS(buffer), 8}, TAKES_SELF | TAKES_MEMORY));
+    add_row((struct row)ROW(memory_read, 0, MEMORY, RIGHT_READ,
+                            {0, 9, ADDRESS(buffer), 8}, TAKES_SELF | TAKES_MEMORY));
+    add_row((struct row)ROW(memory_write, 0, MEMORY, RIGHT_WRITE,
+                            {0, 9, ADDRESS(buffer), 8}, TAKES_SELF | TAKES_MEMORY));
+    add_row((struct row)ROW(memory_physical, 0, RESOURCE, RIGHT_CONTROL,
+                            {0, 0xb8000, PAGE_SIZE}, MAKES_HANDLE));
+    add_row((struct row)ROW(memory_clone, 0, MEMORY, RIGHT_READ, {0}, MAKES_HANDLE));
+    add_row((struct row)ROW(memory_resize, 0, MEMORY, RIGHT_CONTROL, {0, PAGE_SIZE}, 0));
+    add_row((struct row)ROW(memory_info, 0, MEMORY, RIGHT_READ, {0, ADDRESS(buffer)}, 0));
     add_row((struct row)ROW(resource_derive, 0, RESOURCE, RIGHT_CONTROL,
                             {0, ADDRESS(&range)}, MAKES_HANDLE));
     add_row(
@@ -234,6 +245,8 @@ static handle_t make_object(enum kind kind)
         return make_thread();
     case RESOURCE:
         return handle_of(limen_handle_duplicate(root, RIGHTS_SAME));
+    case MEMORY:
+        return handle_of(limen_memory_create(2 * PAGE_SIZE));
     case PORT:
         return make_port();
     case ENDPOINT:
@@ -360,7 +373,8 @@ static bool refuses_bad_handles(void)
         right = is_bad(HANDLE_SELF, "0") && right;
     right = forged_generations(good) && right;
     for (enum kind kind = PROCESS; row->kind != ANY && kind < ANY; kind++) {
-        if (kind == row->kind)
+        if (kind == row->kind ||
+            (row->flags & TAKES_MEMORY && (kind == MEMORY || kind == PROCESS)))
             continue;
         handle_t other = make_object(kind);
         handle_t poor = handle_of(limen_handle_duplicate(other, 0));
