@@ -11,8 +11,8 @@ from .machine import CROWDED, FOLDER, KERNEL, BenchError, run_program
 
 PROGRAM = "user/bench/stretch"
 PLUGIN = "bench/stretch.so"
-LOADS = ("timers", "futexes", "waiters", "kill", "family", "tables", "memory", "copies",
-         "callers", "chain", "badges", "messages")
+LOADS = ("timers", "futexes", "waiters", "kill", "family", "tables", "memory", "regions",
+         "copies", "objects", "clones", "callers", "chain", "badges", "messages")
 SHOWN = 4                   # functions named for a stretch
 
 

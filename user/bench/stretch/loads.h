@@ -16,6 +16,8 @@ void load_futexes(void);
 void load_waiters(void);
 /* The end of a process with 10,000 threads and 100,000 handles. */
 void load_kill(void);
+/* The end of a process with 16 MiB, and thousands of objects that only it holds. */
+void load_belongings(void);
 /* The end of a process with 1,000 children. */
 void load_family(void);
 /* Unmapping 2 GiB, of which each page table has a page. */
@@ -26,6 +28,11 @@ void load_memory(void);
 void load_regions(void);
 /* The longest reads and writes of another process's memory, of console and log. */
 void load_copies(void);
+/* Memory objects: long, sparse, mapped at thousands of places; cloned, shrunk, dropped.
+ */
+void load_objects(void);
+/* A clone of a process with much memory, many page tables and twenty thousand handles. */
+void load_clones(void);
 /* The end of a port at which 10,000 threads wait to be received from. */
 void load_callers(void);
 /* A chain of 2,000 calls, at whose begin a priority is raised, and whose end ends. */

@@ -13,11 +13,14 @@ static const struct {
     const char *name;
     void (*run)(void);
 } loads[] = {
-    {"timers", load_timers},     {"futexes", load_futexes}, {"waiters", load_waiters},
-    {"kill", load_kill},         {"family", load_family},   {"tables", load_tables},
-    {"memory", load_memory},     {"regions", load_regions}, {"copies", load_copies},
-    {"callers", load_callers},   {"chain", load_chain},     {"badges", load_badges},
-    {"messages", load_messages},
+    {"timers", load_timers},     {"futexes", load_futexes},
+    {"waiters", load_waiters},   {"kill", load_kill},
+    {"family", load_family},     {"tables", load_tables},
+    {"memory", load_memory},     {"regions", load_regions},
+    {"copies", load_copies},     {"objects", load_objects},
+    {"clones", load_clones},     {"callers", load_callers},
+    {"chain", load_chain},       {"badges", load_badges},
+    {"messages", load_messages}, {"belongings", load_belongings},
 };
 
 static void run(const char *name)

@@ -8,6 +8,8 @@
 #define MILLISECOND 1000000u
 #define WAITERS 5000u
 #define CHILDREN 1000u
+#define OWN_PAGES 4096u
+#define OBJECTS 1000u
 #define VICTIM_PAGES 2500u
 #define PARENT_PAGES (CHILDREN * PROCESS_MIN_PAGES + 64)
 
@@ -85,6 +87,35 @@ void load_kill(void)
     crowd_let_wait();
     for (uint32_t i = 0; i < HANDLES; i++)
         check("handle_give", limen_handle_give(process, HANDLE_SELF, RIGHTS_SAME));
+    kill_process(process);
+}
+
+/* Gives a process what only it holds from then on. */
+static void give_away(handle_t process, const char *what, long made)
+{
+    handle_t handle = {(uint32_t)check(what, made)};
+
+    check("handle_give", limen_handle_give(process, handle, RIGHTS_SAME));
+    check("handle_close", limen_handle_close(handle));
+}
+
+void load_belongings(void)
+{
+    const uint32_t size = OWN_PAGES * PAGE_SIZE;
+    handle_t process = make_process(2 * OWN_PAGES);
+    struct memory_map map = {.size = size, .flags = MEMORY_READ | MEMORY_WRITE};
+
+    check("memory_map", limen_memory_map(process, &map));
+    for (uint32_t offset = 0; offset < size; offset += PAGE_SIZE)
+        check("memory_write", limen_memory_write(process, map.address + offset, "", 1));
+    for (uint32_t i = 0; i < OBJECTS; i++) {
+        handle_t port = {(uint32_t)check("port_create", limen_port_create())};
+        give_away(process, "endpoint_mint", limen_endpoint_mint(port, i));
+        give_away(process, "handle_duplicate", limen_handle_duplicate(port, RIGHTS_SAME));
+        check("handle_close", limen_handle_close(port));
+        give_away(process, "memory_create", limen_memory_create(size));
+        give_away(process, "process_create", limen_process_create(PROCESS_MIN_PAGES));
+    }
     kill_process(process);
 }
 
