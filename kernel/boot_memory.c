@@ -116,8 +116,11 @@ void boot_memory_init(const struct multiboot *boot)
 
     uint32_t cursor = 0;
     uint32_t start, end;
-    while (multiboot_next(boot, &cursor, &start, &end))
+    while (multiboot_next(boot, &cursor, &start, &end)) {
+        /* Frame 0 can be read as the BIOS's, as can what is below 1 MiB and no memory. */
+        frame_note_ram(start ? start >> PAGE_SHIFT : FIRST_FRAME_USED, end >> PAGE_SHIFT);
         add_clear(start, end, taken, TAKEN);
+    }
     log_info("%u KiB of memory free, %u KiB of it direct", frame_free() * 4,
              low_end / 1024);
 }

@@ -230,6 +230,8 @@ long sys_memory_physical(handle_t resource, uint32_t base, uint32_t size)
     long error = resource_look(resource, RIGHT_CONTROL, RESOURCE_MEMORY, base, size);
     if (error)
         return error;
+    if (frame_any_ram(PHYS(base), size))
+        return -EPERM; /* it is other processes', or the kernel's */
     return hand_out(
         memory_create_physical(&cpu()->current->process->quota, PHYS(base), size));
 }

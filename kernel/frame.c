@@ -32,7 +32,33 @@ void frame_init(struct frame *frames, uint32_t count, uint32_t low)
     total = 0;
     available = 0;
     for (uint32_t i = 0; i < count; i++)
-        frames[i].refs = UNMANAGED;
+        frames[i] = (struct frame){.refs = UNMANAGED};
+}
+
+void frame_note_ram(uint32_t first, uint32_t end)
+{
+    assert(first <= end && end <= record_count);
+    for (uint32_t i = first; i < end; i++)
+        records[i].link = true;
+}
+
+bool frame_is_ram(phys_t frame)
+{
+    uint32_t index = frame.address >> PAGE_SHIFT;
+
+    return index < record_count &&
+           (records[index].refs != UNMANAGED || records[index].link);
+}
+
+bool frame_any_ram(phys_t base, uint32_t size)
+{
+    uint32_t last = (base.address + (size - 1)) >> PAGE_SHIFT;
+
+    assert(size && size - 1 <= ~base.address);
+    for (uint32_t i = base.address >> PAGE_SHIFT; i <= last && i < record_count; i++)
+        if (frame_is_ram(PHYS(i << PAGE_SHIFT)))
+            return true;
+    return false;
 }
 
 static void put(uint32_t index)

@@ -23,8 +23,9 @@ typedef struct {
 #define PHYS_NONE PHYS(0xffffffffu)
 
 struct frame {
-    uint32_t refs; /* 0: free or unmanaged */
-    uint32_t link; /* free: index of the next free frame; page table: entries in use */
+    uint32_t refs; /* 0: free */
+    uint32_t link; /* free: index of the next free frame; page table: entries in use;
+                      unmanaged: whether it is RAM */
 };
 
 enum frame_kind {
@@ -38,6 +39,16 @@ void frame_init(struct frame *frames, uint32_t count, uint32_t low_count);
 
 /* Makes the frames with indices [first, end) free. They must be unmanaged. */
 void frame_add(uint32_t first, uint32_t end);
+
+/* Notes that the frames with indices [first, end) are RAM, though they may stay
+ * unmanaged: the kernel's image and tables. Comes before frame_add. */
+void frame_note_ram(uint32_t first, uint32_t end);
+
+/* Whether the frame is RAM; all else is devices' and the BIOS's. */
+bool frame_is_ram(phys_t frame);
+
+/* Whether any of [base, base + size), in whole pages and not empty, is RAM. */
+bool frame_any_ram(phys_t base, uint32_t size);
 
 /* Takes a frame, held once; PHYS_NONE if there is none. Its content is undefined. */
 [[nodiscard]] phys_t frame_take(enum frame_kind kind);

@@ -14,6 +14,7 @@
 #define PTE_PRESENT 0x001u
 #define PTE_WRITE 0x002u
 #define PTE_USER 0x004u
+#define PTE_UNCACHED 0x018u /* page-level cache disable and write-through */
 #define PTE_LARGE 0x080u
 #define PTE_GLOBAL 0x100u
 #define PTE_KEPT 0x200u  /* ours: a frame stands here that may not be accessed */
@@ -54,7 +55,8 @@ void *paging_window(uint32_t slot, uint32_t address)
 {
     uint32_t page = WINDOW_BASE + slot * PAGE_SIZE;
 
-    paging_window_table[slot] = (address & PTE_FRAME) | PTE_PRESENT | PTE_WRITE;
+    paging_window_table[slot] = (address & PTE_FRAME) | PTE_PRESENT | PTE_WRITE |
+                                (frame_is_ram(PHYS(address)) ? 0 : PTE_UNCACHED);
     invalidate_page(page);
     return (void *)(page + address % PAGE_SIZE);
 }
@@ -256,9 +258,12 @@ static uint32_t *used_in(uint32_t table)
     return &frame_record(PHYS(table & PTE_FRAME))->link;
 }
 
+/* Only memory may be cached, not what belongs to devices. */
 static uint32_t entry_bits(phys_t frame, uint32_t protection)
 {
-    uint32_t bits = frame.address | (protection & PAGE_OWNED ? PTE_OWNED : 0);
+    uint32_t bits = frame.address | (protection & PAGE_OWNED ? PTE_OWNED
+                                     : frame_is_ram(frame)   ? 0
+                                                             : PTE_UNCACHED);
 
     if (!(protection & MEMORY_PROTECTION))
         return bits | PTE_KEPT;

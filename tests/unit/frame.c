@@ -154,9 +154,46 @@ static void unmanaged_frames_have_no_record(void **state)
     expect_panic(frame_record(frame_at(3)));
 }
 
+/* RAM [10, 50) and [90, 120), of which [20, 30) is nobody's to take. */
+static void ram_is_told_from_the_rest(void **state)
+{
+    frame_note_ram(10, 50);
+    frame_note_ram(90, 120);
+    frame_add(10, 20);
+    frame_add(30, 50);
+    frame_add(90, 120);
+    phys_t taken = frame_take(FRAME_ANY);
+    for (uint32_t i = 0; i < COUNT + 8; i++) {
+        bool ram = (i >= 10 && i < 50) || (i >= 90 && i < 120);
+        assert_int_equal(frame_is_ram(frame_at(i)), ram);
+        assert_int_equal(frame_any_ram(frame_at(i), PAGE_SIZE), ram);
+    }
+    frame_drop(taken);
+    for (uint32_t first = 0; first < COUNT + 8; first++) {
+        for (uint32_t end = first + 1; end < COUNT + 8; end++) {
+            bool ram = (first < 50 && end > 10) || (first < 120 && end > 90);
+            assert_int_equal(frame_any_ram(frame_at(first), (end - first) * PAGE_SIZE),
+                             ram);
+        }
+    }
+    assert_int_equal(frame_total(), 60);
+}
+
+static void there_is_no_ram_at_the_end_of_memory(void **state)
+{
+    frame_note_ram(0, COUNT);
+    assert_false(frame_is_ram(PHYS(0xfffff000)));
+    assert_false(frame_any_ram(PHYS(0xfffff000), PAGE_SIZE));
+    assert_false(frame_any_ram(frame_at(COUNT), 0u - COUNT * PAGE_SIZE));
+    assert_true(frame_any_ram(frame_at(COUNT - 1), PAGE_SIZE - COUNT * PAGE_SIZE));
+    assert_true(frame_any_ram(frame_at(0), 0xfffff000));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(ram_is_told_from_the_rest, begin),
+        cmocka_unit_test_setup(there_is_no_ram_at_the_end_of_memory, begin),
         cmocka_unit_test_setup(random_holds_and_drops_count, begin),
         cmocka_unit_test_setup(every_frame_can_be_taken_once, begin),
         cmocka_unit_test_setup(low_requests_never_get_high_frames, begin),

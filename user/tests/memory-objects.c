@@ -700,6 +700,44 @@ static bool physical(void)
     return unmap(BASE, 1) && unmap(OTHER, 1) && close_handle(screen) && right;
 }
 
+/* RAM is somebody's: the kernel's, or given to processes by and by. */
+static bool physical_ram(void)
+{
+    static const struct {
+        uint32_t base, size;
+        long wanted;
+    } rows[] = {
+        {0xa0000, 0x20000, 0}, /* the screen's memory */
+        {0xf0000, 0x10000, 0}, /* the BIOS */
+        {0, PAGE_SIZE, 0},     /* its data */
+        {0xfec00000, PAGE_SIZE, 0},
+        {0xf0000000, 0x1000000, 0},
+        {PAGE_SIZE, PAGE_SIZE, -EPERM},
+        {0x80000, PAGE_SIZE, -EPERM},
+        {0x100000, PAGE_SIZE, -EPERM}, /* the kernel's image */
+        {0x101000, PAGE_SIZE, -EPERM},
+        {0x300000, PAGE_SIZE, -EPERM},
+        {0xff000, 2 * PAGE_SIZE, -EPERM}, /* one page of it */
+        {0, 0x100000, -EPERM},
+        {0, 0xfffff000, -EPERM},
+        {0x300000, 0xffd00000, -EPERM},
+    };
+    handle_t root = {(uint32_t)getauxval(AT_LIMEN_RESOURCE)};
+    bool right = true;
+    if (root.value == 0)
+        return case_skip("no root resource");
+    for (unsigned int i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        long result = limen_memory_physical(root, rows[i].base, rows[i].size);
+        bool good = rows[i].wanted ? result == rows[i].wanted : result > 0;
+        right = step_ok(good, "base", rows[i].base) && right;
+        if (result > 0)
+            right = close_handle(handle_of(result)) && right;
+    }
+    for (uint32_t page = 0x100000; page < 0x400000; page += PAGE_SIZE)
+        right = limen_memory_physical(root, page, PAGE_SIZE) == -EPERM && right;
+    return right;
+}
+
 /* --- Arguments that make no sense, and no memory --- */
 
 static bool bad_arguments(void)
@@ -794,6 +832,7 @@ static const struct test_case cases[] = {
     {"what is beyond the end is gone everywhere", shrink_and_grow},
     {"a clone keeps what its origin loses", shrink_a_clone},
     {"physical memory", physical},
+    {"physical memory that is RAM", physical_ram},
     {"arguments that make no sense", bad_arguments},
     {"no memory at any step", no_memory_at_any_step},
 };
