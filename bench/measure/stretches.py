@@ -11,8 +11,6 @@ from .machine import CROWDED, FOLDER, KERNEL, BenchError, run_program
 
 PROGRAM = "user/bench/stretch"
 PLUGIN = "bench/stretch.so"
-LOADS = ("timers", "futexes", "waiters", "kill", "family", "tables", "memory", "regions",
-         "copies", "objects", "clones", "callers", "chain", "badges", "messages")
 SHOWN = 4                   # functions named for a stretch
 
 
@@ -33,7 +31,7 @@ def interrupts_off(build):
     found = build.file(f"{FOLDER}/stretches.raw")
     if os.path.exists(found):
         os.remove(found)
-    run_program(build, CROWDED, "gate=sysenter", PROGRAM, LOADS,
+    run_program(build, CROWDED, "gate=sysenter", PROGRAM, (),
                 ("-plugin", f"{build.file(PLUGIN)},out={found}"))
     with open(found, encoding="ascii") as file:
         rows = [line.split()[1:] for line in file]
