@@ -31,16 +31,16 @@ $(B)/kernel/limen.elf: $(KERNEL_O) linker.ld
 	$(CC) $(ARCH_CFLAGS) -nostdlib -static -Wl,-T,linker.ld -Wl,--build-id=none \
 	  -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -o $@ $(KERNEL_O)
 
-$(B)/kernel/%.o: kernel/%.c
+$(B)/kernel/%.o: kernel/%.c kernel/kernel.mk
 	@mkdir -p $(@D)
 	$(CC) $(KERNEL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(B)/kernel/%.o: kernel/%.S $(B)/kernel/offsets.h
+$(B)/kernel/%.o: kernel/%.S $(B)/kernel/offsets.h kernel/kernel.mk
 	@mkdir -p $(@D)
 	$(CC) $(KERNEL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Offsets of C structures for the assembly, read out of the compiler's output.
-$(B)/kernel/offsets.h: kernel/i386/offsets.c
+$(B)/kernel/offsets.h: kernel/i386/offsets.c kernel/kernel.mk
 	@mkdir -p $(@D)
 	$(CC) $(KERNEL_CFLAGS) -MMD -MP -MT $@ -MF $(@:.h=.d) -S -o $(@:.h=.s) $<
 	sed -n 's/^.*"->\([A-Z0-9_]*\) \$$*\([-0-9]*\)".*$$/#define \1 \2/p' $(@:.h=.s) > $@.new

@@ -21,7 +21,8 @@
 #define SPEAKER_SOUND 0x02
 
 #define NS_PER_SECOND 1000000000u
-#define CALIBRATE_TICKS (PIT_HZ / 500) /* 2 ms */
+#define CALIBRATE_TICKS (PIT_HZ / 1000) /* 1 ms */
+#define CALIBRATE_TRIES 50
 #define TIMER_MAX_NS \
     25000000u /* well below a wrap of channel 2, which may be the clock */
 
@@ -87,17 +88,48 @@ static uint64_t tsc_at_tick(uint16_t *count)
     return read_tsc();
 }
 
-static void calibrate(void)
+/* What the two counters counted at the same time. */
+struct rate {
+    uint32_t pit;
+    uint64_t tsc;
+};
+
+/* From a moment on, which becomes the end. */
+static struct rate measure(uint16_t *count, uint64_t *tsc)
 {
-    uint16_t start, now;
-    uint64_t first = tsc_at_tick(&start);
-    uint64_t last;
+    uint16_t start = *count;
+    uint64_t first = *tsc;
 
     do
-        last = tsc_at_tick(&now);
-    while ((uint16_t)(start - now) < CALIBRATE_TICKS);
-    uint32_t ticks = (uint16_t)(start - now);
-    set_scale((uint64_t)ticks * NS_PER_SECOND / PIT_HZ, last - first);
+        *tsc = tsc_at_tick(count);
+    while ((uint16_t)(start - *count) < CALIBRATE_TICKS);
+    return (struct rate){(uint16_t)(start - *count), *tsc - first};
+}
+
+/* Within 1/256. */
+static bool alike(struct rate a, struct rate b)
+{
+    uint64_t left = a.tsc * b.pit;
+    uint64_t right = b.tsc * a.pit;
+
+    return (left > right ? left - right : right - left) <= left >> 8;
+}
+
+/* Something else may run between two readings: the firmware, or an emulator's host. So
+ * two measures, one behind the other, must agree. */
+static void calibrate(void)
+{
+    uint16_t count;
+    uint64_t tsc = tsc_at_tick(&count);
+    struct rate before, now = measure(&count, &tsc);
+    uint32_t tries = 0;
+
+    do {
+        before = now;
+        now = measure(&count, &tsc);
+    } while (!alike(before, now) && ++tries < CALIBRATE_TRIES);
+    set_scale((uint64_t)(before.pit + now.pit) * NS_PER_SECOND / PIT_HZ,
+              before.tsc + now.tsc);
 }
 
 void clock_init(void)

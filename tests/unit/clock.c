@@ -30,6 +30,9 @@ static struct {
     uint64_t tsc_hz;
     uint16_t latched;
     bool high;                  /* the next byte read or written is the high one */
+    uint32_t accesses;          /* to ports, since boot */
+    uint32_t disturbed;         /* behind which access something else runs, and */
+    uint64_t disturbance;       /* how long */
     uint32_t timer_count;       /* written to channel 0 */
     uint64_t timer_set;         /* when */
 } board;
@@ -39,9 +42,16 @@ static uint64_t pit_now(void)
     return (uint64_t)((unsigned __int128)board.now * PIT_HZ / SECOND);
 }
 
-static uint8_t board_in(uint16_t port)
+static void access_port(void)
 {
     board.now += ACCESS_NS;
+    if (++board.accesses == board.disturbed)
+        board.now += board.disturbance;
+}
+
+static uint8_t board_in(uint16_t port)
+{
+    access_port();
     if (port == SPEAKER)
         return 0;
     assert_int_equal(port, PIT_CHANNEL(2));
@@ -51,7 +61,7 @@ static uint8_t board_in(uint16_t port)
 
 static void board_out(uint16_t port, uint8_t value)
 {
-    board.now += ACCESS_NS;
+    access_port();
     if (port == PIT_COMMAND) {
         board.high = false;
         board.timer_count = 0;
@@ -87,6 +97,7 @@ void schedule_tick(void)
 static uint64_t boot(uint64_t tsc_hz)
 {
     board.now = 5 * SECOND;
+    board.accesses = 0;
     board.tsc_hz = tsc_hz;
     cpu_features.tsc = tsc_hz != 0;
     armed = UINT64_MAX;
@@ -116,6 +127,27 @@ static void the_clock_keeps_time_at_every_rate(void **state)
             expect_close(arch_clock(), passed, passed / 500 + 2000);
         }
     }
+}
+
+/* Whenever the firmware comes in between, and however long. */
+static void nothing_disturbs_the_calibration(void **state)
+{
+    static const uint64_t disturbances[] = {
+        20000, 300000, MILLISECOND, 7 * MILLISECOND, 54 * MILLISECOND, 56 * MILLISECOND,
+        200 * MILLISECOND,
+    };
+
+    boot(450 * MHZ);
+    uint32_t accesses = board.accesses;
+    for (size_t i = 0; i < array_count(disturbances); i++) {
+        board.disturbance = disturbances[i];
+        for (board.disturbed = 1; board.disturbed <= accesses; board.disturbed++) {
+            uint64_t start = boot(450 * MHZ);
+            board.now += 1000 * SECOND;
+            expect_close(arch_clock(), board.now - start, 6 * SECOND);
+        }
+    }
+    board.disturbed = 0;
 }
 
 static void the_clock_never_goes_back(void **state)
@@ -248,6 +280,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_clock_keeps_time_at_every_rate),
+        cmocka_unit_test(nothing_disturbs_the_calibration),
         cmocka_unit_test(the_clock_never_goes_back),
         cmocka_unit_test(without_a_tsc_the_pit_is_the_clock),
         cmocka_unit_test(the_timer_is_never_early),
