@@ -12,6 +12,7 @@
 #include <limen/console.h>
 
 #include "log.h"
+#include "screen.h"
 
 /* A waiter's words. */
 #define DONE 0                  /* of a writer: bytes that the device has, or `output` */
@@ -33,7 +34,11 @@ static uint32_t smaller(uint32_t a, uint32_t b)
 /* Hands bytes to the device; how many it took. */
 static uint32_t send(struct channel *channel, const uint8_t *bytes, uint32_t size)
 {
-    return channel->uart.present ? uart_send(&channel->uart, bytes, size) : size;
+    uint32_t sent =
+        channel->uart.present ? uart_send(&channel->uart, bytes, size) : size;
+    if (channel->main)
+        screen_write(bytes, sent);
+    return sent;
 }
 
 /* Fetches the first writer's next bytes; false: it is done with, and answered. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The driver of the serial ports: one channel of the console for each of
- * COM1 to COM3. A channel's endpoints have its number as their badge; the badges of
+ * The driver of the serial ports and the screen: one channel of the console for each of
+ * COM1 to COM3, the first of which is shown on the screen, too. A channel's endpoints have its number as their badge; the badges of
  * interrupts are above those.
  */
 #include <errno.h>
@@ -15,6 +15,7 @@
 
 #include "channel.h"
 #include "log.h"
+#include "screen.h"
 
 #define BADGE_IRQ 16            /* and the line's number */
 #define BADGE_LOG (BADGE_IRQ + IRQ_LOG)
@@ -139,6 +140,7 @@ static void open_channels(void)
         if (channels[i].uart.present)
             open_irq(devices[i].irq);
     }
+    screen_init();
     log_init(mint(BADGE_LOG));
     for (uint32_t i = 0; i < CHANNELS; i++)
         channel_start(&channels[i]);
