@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The driver of the serial ports and the screen: one channel of the console for each of
- * COM1 to COM3, the first of which is shown on the screen, too. A channel's endpoints have its number as their badge; the badges of
+ * COM1 to COM3, the first of which the screen shows, too. A channel's endpoints have its number as their badge; the badges of
  * interrupts are above those.
  */
 #include <errno.h>
