@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The driver of the serial ports and the screen: one channel of the console for each of
- * COM1 to COM3, the first of which the screen shows, too. A channel's endpoints have its number as their badge; the badges of
- * interrupts are above those.
+ * COM1 to COM3, the first of which the screen shows, too. A channel's endpoints have its
+ * number as their badge; the badges of interrupts are above those.
  */
 #include <errno.h>
 #include <stdio.h>
