@@ -300,7 +300,8 @@ static void deal_with_call(struct server *server)
             ask(server);
         return;
     case 17:
-        receive_while_busy(server);
+        if (!from_victim(&server->request)) /* it may have ended meanwhile */
+            receive_while_busy(server);
         return;
     case 18:
         worker_wait(worker);
