@@ -296,6 +296,99 @@ static bool server_leaves(void)
     return right && step_ok(cut_off > 0, "cut off", cut_off);
 }
 
+/* --- Killed in the middle --- */
+
+static volatile uint32_t event; /* an endpoint: the call begins */
+
+static void twin_calls_long(uint32_t endpoint)
+{
+    uint8_t *bytes = (uint8_t *)BIG_AT;
+    struct message message = {
+        .send = bytes, .send_size = BIG, .receive = bytes, .receive_size = BIG};
+    fill(bytes, BIG, 5);
+    (void)limen_send((handle_t){event}, 0, 0, 0);
+    long error = limen_call_message((handle_t){endpoint}, &message);
+    if (error == 0)
+        error = message.receive_size == BIG && filled(bytes, BIG, 3) ? 0 : -1;
+    (void)limen_process_exit((uint32_t)-error);
+}
+
+static void twin_serves_long(uint32_t port)
+{
+    stage_ports[0].value = port;
+    out = (uint8_t *)BIG_AT;
+    in = out + BIG;
+    fill(out, BIG, 3);
+    serve(0);
+    (void)limen_process_exit(wrong);
+}
+
+/* A twin with so much memory at BIG_AT, and a handle; begun in the end. */
+static bool start_twin(struct child *child, uint32_t size, void (*function)(uint32_t),
+                       handle_t handle)
+{
+    uint32_t sender = 0;
+    if (!twin_load(child, TWIN_PAGES + BIG / PAGE_SIZE) ||
+        child_map(*child, BIG_AT, size, MEMORY_READ | MEMORY_WRITE) != 0)
+        return false;
+    sender = (uint32_t)limen_handle_give(child->process, stage_endpoints[1], RIGHTS_SAME);
+    long given = limen_handle_give(child->process, handle, RIGHTS_SAME);
+    return child_write(*child, (uint32_t)&event, &sender, 4) &&
+           twin_start(child, function, (uint32_t)given) &&
+           limen_thread_priority(child->thread, MIDDLE) == 0;
+}
+
+/* What is left of an exchange of which one side was killed at that moment. */
+static bool killed_at(uint32_t which, uint64_t moment)
+{
+    struct child twins[2] = {{{0}, {0}}, {{0}, {0}}};
+    struct process_end end = {0};
+    struct limen_words got;
+    uint64_t deadline = clock_now() + PATIENCE;
+    bool right = stage_open(2);
+    wrong = served = 0;
+    right = right &&
+            start_twin(&twins[SERVER], 2 * BIG, twin_serves_long, stage_ports[0]) &&
+            start_twin(&twins[CLIENT], BIG, twin_calls_long, stage_endpoints[0]) &&
+            limen_handle_close(stage_ports[0]) == 0 &&
+            limen_receive_words(stage_ports[1], &got, &deadline) == MESSAGE_SEND;
+    sleep_for(moment);
+    right = right && limen_process_kill(twins[which].process, 99) == 0;
+    if (which == CLIENT) {
+        static uint8_t bytes[SMALL];
+        call_with(bytes, SMALL);
+        right = right && step_ok(result == 0 && wrong == 0, "the next call", result);
+    } else {
+        (void)child_wait(twins[CLIENT], &end);
+        right = right && step_ok(end.status == 0 || end.status == EPIPE,
+                                 "the client's result", end.status);
+        cut_off += end.status == EPIPE;
+    }
+    child_close(&twins[CLIENT]);
+    (void)limen_handle_close(stage_endpoints[0]);
+    (void)child_wait(twins[SERVER], &end);
+    right = right && step_ok(end.status == (which == SERVER ? 99u : 0u),
+                             "the server's end", end.status);
+    child_close(&twins[SERVER]);
+    return stage_close() && right;
+}
+
+static bool client_killed(void)
+{
+    return sweep(killed_at, CLIENT);
+}
+
+static bool server_killed(void)
+{
+    uint64_t deadline = clock_now() + PATIENCE;
+    bool right;
+    cut_off = 0;
+    do
+        right = sweep(killed_at, SERVER);
+    while (right && cut_off == 0 && clock_now() < deadline);
+    return right && step_ok(cut_off > 0, "cut off", cut_off);
+}
+
 /* --- Forgotten --- */
 
 static volatile uint32_t stopped;
@@ -338,6 +431,8 @@ static const struct test_case cases[] = {
     {"a server stopped so", server_stopped},
     {"a client that leaves at any moment", client_leaves},
     {"a server that leaves so", server_leaves},
+    {"a client's process killed at any moment of a long call", client_killed},
+    {"a server's process killed so", server_killed},
     {"a suspended process that nobody holds ends with its parent",
      forgotten_while_suspended},
 };
