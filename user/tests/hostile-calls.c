@@ -519,6 +519,34 @@ static bool no_memory_is_no_fault(void)
     return stage_close() && right;
 }
 
+/* A pager that has no place for the thread's handle is told of the fault without it. */
+static void twin_pages_poor(uint32_t port)
+{
+    struct message message = {.handle_room = 1};
+    long error = 0;
+    while (error >= 0)
+        error = limen_handle_duplicate((handle_t){port}, RIGHTS_SAME);
+    long kind = limen_receive_message((handle_t){port}, &message, NULL);
+    bool right = error == -ENOMEM && kind == MESSAGE_FAULT && message.handle_count == 0 &&
+                 limen_reply(0, 1, 0, 0) == 0;
+    (void)limen_process_exit(right ? 0 : 1);
+}
+
+static bool pager_without_memory(void)
+{
+    struct child child = {0}, pager = {0};
+    struct process_end end;
+    bool right = stage_open(1) && twin_load(&pager, TWIN_PAGES) &&
+                 load_faulting(&child, stage_endpoints[0]);
+    long given = limen_handle_give(pager.process, stage_ports[0], RIGHTS_SAME);
+    right = right && given > 0 && twin_start(&pager, twin_pages_poor, (uint32_t)given) &&
+            start_faulting(&child, 1) && child_wait(pager, &end) == EXIT_0 &&
+            ends_faulted(child, 0);
+    child_close(&child);
+    child_close(&pager);
+    return stage_close() && right;
+}
+
 /* The thread that faults has a caller to answer. */
 static void twin_serves_and_faults(uint32_t port)
 {
@@ -746,6 +774,7 @@ static const struct test_case cases[] = {
     {"a fault refused after its registers were written", refused_after_all},
     {"a thread suspended in its fault", suspended_in_a_fault},
     {"no memory is not a pager's business", no_memory_is_no_fault},
+    {"a pager that has no place for a handle", pager_without_memory},
     {"a server that faults tells its caller", faults_while_it_serves},
     {"many threads that fault at one time", many_threads_fault},
     {"callers refused in every state", refused_in_every_state},
