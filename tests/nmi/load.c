@@ -5,6 +5,8 @@
  *
  *     load spin        user code, all registers known
  *     load int80|sysenter|syscall      null calls by that gate
+ *     load calls GATE  calls to another process by that gate, with three words each way
+ *     load calls-fpu GATE      the same, by one who uses the FPU
  *     load fpu         two threads that take the FPU from each other
  */
 #include <pthread.h>
@@ -17,34 +19,43 @@
 #include <limen/gate.h>
 #include <limen/syscall.h>
 
+#include "child.h"
+
 volatile uint32_t stop;
 void (*crossing)(void);
 uint32_t rounds, kept_esp;
 double kept_pi;
+uint32_t called, served; /* the endpoint, and the port in the other process */
+uint32_t number_call = SYS_LIMEN_call, number_reply_receive = SYS_LIMEN_reply_receive;
 
 bool spin(void);
 bool cross(void);
+bool call(void);
+bool call_with_fpu(void);
+void answer(uint32_t port);
 
 /*
- * Both return when `stop` is set, or 0 as soon as a register is not what it must be. ESP
- * is compared with where it was; ST(0), which holds pi, is used in every round and stored
- * at the end.
+ * The first four return when `stop` is set, or 0 as soon as a register is not what it
+ * must be. ESP is compared with where it was; ST(0), which holds pi where the FPU takes
+ * part, is used in every round and stored at the end.
  */
 #define EXPECT(register, value)         \
     "cmpl $" value ", %" register "\n\t" \
     "jne 2f\n\t"
-#define BEGIN           \
+#define BEGIN_WITHOUT_FPU \
     "pushal\n\t"        \
     "pushl %fs\n\t"     \
     "movl %ds, %eax\n\t" \
     "movl %eax, %fs\n\t" \
-    "movl %esp, kept_esp\n\t" \
-    "fldpi\n\t"
-#define END(label)             \
+    "movl %esp, kept_esp\n\t"
+#define BEGIN BEGIN_WITHOUT_FPU "fldpi\n\t"
+#define USE_FPU "fld %st(0)\n\tfstp %st(0)\n\t"
+#define STORE_FPU "fstpl kept_pi\n\t"
+#define END(label) END_WITH(label, USE_FPU, STORE_FPU)
+#define END_WITH(label, use, store) \
     "cmpl %esp, kept_esp\n\t"  \
     "jne 2f\n\t"               \
-    "fld %st(0)\n\t"           \
-    "fstp %st(0)\n\t"          \
+    use                        \
     "incl rounds\n\t"          \
     "cmpl $0, stop\n\t"        \
     "je " label "\n\t"         \
@@ -60,11 +71,26 @@ bool cross(void);
     "je 4f\n\t"                \
     "xorl %edx, %edx\n"        \
     "4:\n\t"                   \
-    "fstpl kept_pi\n\t"        \
+    store                      \
     "popl %fs\n\t"             \
     "movl %edx, 28(%esp)\n\t"  \
     "popal\n\t"                \
     "ret\n"
+
+/* One more than each word comes back. */
+#define CALL_ONCE                     \
+    "movl called, %ebx\n\t"           \
+    "movl $0x54647484, %esi\n\t"      \
+    "movl $0x65758595, %edi\n\t"      \
+    "movl $0x768696a6, %ebp\n\t"      \
+    "movl number_call, %eax\n\t"      \
+    "call *crossing\n\t"              \
+    EXPECT("eax", "0")                \
+    "cmpl called, %ebx\n\t"           \
+    "jne 2f\n\t"                      \
+    EXPECT("esi", "0x54647485")       \
+    EXPECT("edi", "0x65758596")       \
+    EXPECT("ebp", "0x768696a7")
 
 __asm__(".text\n"
         "spin:\n\t" BEGIN
@@ -97,7 +123,23 @@ __asm__(".text\n"
         EXPECT("esi", "0x54647484")
         EXPECT("edi", "0x65758595")
         EXPECT("ebp", "0x768696a6")
-        END("1b"));
+        END("1b")
+        "call:\n\t" BEGIN_WITHOUT_FPU "1:\n\t" CALL_ONCE END_WITH("1b", "", "")
+        "call_with_fpu:\n\t" BEGIN "1:\n\t" CALL_ONCE END("1b")
+        "answer:\n\t"
+        "movl 4(%esp), %eax\n\t"
+        "movl %eax, served\n"
+        "1:\n\t"
+        "movl served, %ebx\n\t"
+        "movl number_reply_receive, %eax\n\t"
+        "call *crossing\n\t"
+        EXPECT("ebx", "0x51525354")
+        "incl %esi\n\t"
+        "incl %edi\n\t"
+        "incl %ebp\n\t"
+        "jmp 1b\n"
+        "2:\n\t"
+        "hlt\n");
 
 static_assert(SYS_LIMEN_null == 0, "cross() calls number 0");
 
@@ -139,7 +181,39 @@ static bool share_fpu(void)
     return !pthread_join(other, &result) && result && right;
 }
 
-static bool work(const char *what)
+static uint32_t pages_used(void)
+{
+    struct process_info info = {0};
+    return limen_process_info(HANDLE_SELF, &info) == 0 ? info.pages_used : 0;
+}
+
+/* The other process is a copy of this one that answers. When it is gone it has cost
+ * nothing; the end of the thread that waits for a line gives something back. */
+#define BADGE 0x51525354
+#define PAGES 200
+
+static bool call_other(bool (*loop)(void))
+{
+    struct child child;
+    struct process_end end;
+    uint32_t before = pages_used();
+    handle_t port = handle_of(limen_port_create());
+    handle_t endpoint = handle_of(limen_endpoint_mint(port, BADGE));
+    called = endpoint.value;
+    if (!twin_load(&child, PAGES))
+        return false;
+    long given = limen_handle_give(child.process, port, RIGHTS_SAME);
+    bool right = given > 0 && twin_start(&child, answer, (uint32_t)given) && loop();
+    (void)limen_process_kill(child.process, 0);
+    right = limen_process_wait(child.process, &end, NULL) == 0 && right;
+    right = right && end.reason == PROCESS_KILLED;
+    child_close(&child);
+    (void)limen_handle_close(endpoint);
+    (void)limen_handle_close(port);
+    return right && pages_used() <= before;
+}
+
+static void choose_gate(const char *name)
 {
     static const struct {
         const char *name;
@@ -149,18 +223,41 @@ static bool work(const char *what)
         {"sysenter", limen_gate_sysenter},
         {"syscall", limen_gate_syscall},
     };
+    for (int i = 0; i < 3; i++)
+        if (!strcmp(name, gates[i].name))
+            crossing = gates[i].stub;
+}
+
+static bool work(const char *what)
+{
+    bool right;
     if (!strcmp(what, "fpu"))
         return share_fpu();
-    for (int i = 0; i < 3; i++)
-        if (!strcmp(what, gates[i].name))
-            crossing = gates[i].stub;
-    return (crossing ? cross() : spin()) && kept_pi > 3.14159 && kept_pi < 3.1416;
+    if (!strcmp(what, "calls"))
+        return call_other(call);
+    if (!strcmp(what, "calls-fpu"))
+        right = call_other(call_with_fpu);
+    else
+        right = crossing ? cross() : spin();
+    return right && kept_pi > 3.14159 && kept_pi < 3.1416;
+}
+
+/* Once before it counts: what is made then stays. */
+static void warm_up(const char *what)
+{
+    stop = 1;
+    (void)work(what);
+    stop = 0;
 }
 
 int main(int argc, char **argv)
 {
     pthread_t reader;
-    if (argc < 2 || pthread_create(&reader, NULL, wait_for_line, NULL))
+    if (argc < 2)
+        return 2;
+    choose_gate(argv[argc - 1]);
+    warm_up(argv[1]);
+    if (pthread_create(&reader, NULL, wait_for_line, NULL))
         return 2;
     puts("load: started");
     fflush(stdout);
