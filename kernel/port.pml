@@ -78,7 +78,7 @@ mtype = {READY, BLOCKED, RECEIVING, CALLING, AWAITING, SUSPENDED, ENDED};
 mtype = {CALL, SEND, FAULT};
 mtype = {NOTHING, IN_READY, IN_CALLERS, IN_RECEIVERS, IN_FAST};
 /* What a thread that is ready does when it runs: what it likes, or a call again. */
-mtype = {USER, FINISH_RECEIVE, FINISH_CALL, REPLY, REPLY_RECEIVE, REPLY_TO};
+mtype = {USER, FINISH_RECEIVE, RECEIVE_AGAIN, FINISH_CALL, REPLY, REPLY_RECEIVE, REPLY_TO};
 mtype = {SENDING, RECEIVE, OTHER};
 
 typedef thread_t {
@@ -98,7 +98,7 @@ typedef thread_t {
     bool timed;
     bool suspended;
     bool faulted;
-    bool long_message
+    bool long_message /* that it calls with */
 }
 
 typedef port_t {
@@ -148,7 +148,7 @@ byte current = NONE;
 /* For loops and results, 0 when the kernel is left. */
 byte i, j, receiver, caller, server, next, highest, answered = NONE, died, part, found;
 byte who, object, client, serves;
-bool receives, with_deadline;
+bool receives, with_deadline, longs;
 mtype call;
 
 #define ENDS(p) ((process_finished | process_ended) >> (p) & 1)
@@ -518,8 +518,18 @@ inline thread_end(t)
 inline deliver(t)
 {
     assert(thread[t].state == BLOCKED);
-    WHEN(thread[t].long_message, thread[t].redo = FINISH_RECEIVE);
     thread[t].state = READY
+}
+
+/* The running thread's long message: its bytes are passed at once, or the receiver has to
+ * finish it. */
+inline deliver_long(t)
+{
+    deliver(t);
+    if
+    :: thread[t].redo = FINISH_RECEIVE
+    :: true
+    fi
 }
 
 /* The running thread's message has been refused, or taken at once. */
@@ -545,7 +555,10 @@ inline port_send(e, what)
             link_client(current, receiver);
             i = receiver;
             priority_settle(i);
-            deliver(i);
+            if
+            :: thread[current].long_message -> deliver_long(i)
+            :: else -> deliver(i)
+            fi;
             schedule_ready(i);
             i = 0
         fi
@@ -620,19 +633,14 @@ inline copy_begins(t)
     assert(thread[current].progress == NONE || thread[current].progress == t)
 }
 
-/* message_finish_receive; leaves in `found` whether there is a message, or an error that
- * ends the call. */
+/* Leaves in `found` whether the call is over: with a message, or an error that is the
+ * receiver's. */
 inline message_finish_receive()
 {
     thread[current].redo = USER;
+    found = false;
     if
-    :: thread[current].client == NONE ->
-        /* The caller has gone; or it was an event, or a send, or there never was one. */
-        if
-        :: true -> found = true
-        :: true -> found = false
-        fi;
-        thread[current].progress = NONE
+    :: thread[current].client == NONE -> thread[current].progress = NONE
     :: else ->
         caller = thread[current].client;
         copy_begins(caller);
@@ -656,7 +664,7 @@ inline join_receivers(p, with_deadline)
     thread[current].state = RECEIVING;
     thread[current].timed = with_deadline;
     if
-    :: port[p].receiver == NONE && !thread[current].long_message && !with_deadline ->
+    :: port[p].receiver == NONE && !with_deadline ->
         port[p].receiver = current;
         thread[current].queue = IN_FAST
     :: else ->
@@ -690,16 +698,21 @@ inline port_receive(p, with_deadline)
                 find_caller(p);
                 take_call(caller)
             fi;
-            WHEN(found && thread[current].long_message, message_finish_receive());
+            WHEN(found && thread[current].client != NONE &&
+                 thread[thread[current].client].long_message, message_finish_receive());
+            WHEN(found, break);
+            priority_settle(current);
+            take_interrupts();
             if
-            :: found -> break
-            :: else -> take_interrupts()
+            :: true -> /* gives way to another thread */
+                thread[current].redo = RECEIVE_AGAIN;
+                found = true;
+                break
+            :: true
             fi
         od;
         if
-        :: found ->
-            found = false;
-            WHEN(thread[current].redo == USER, thread[current].long_message = false)
+        :: found -> found = false
         :: else ->
             if
             :: RIGHT(INTERRUPTS_BEFORE_WAIT)
@@ -728,7 +741,11 @@ inline port_answer_only(t, who)
         fi;
         answered = NONE
     :: else ->
-        WHEN(thread[t].long_message, thread[t].redo = FINISH_CALL);
+        if
+        :: thread[t].long_message -> thread[t].redo = FINISH_CALL /* it has handles */
+        :: true
+        fi;
+        thread[t].long_message = false;
         thread[t].state = READY;
         answered = t
     fi
@@ -930,12 +947,13 @@ inline choose_reply()
     fi
 }
 
+/* Whether a message is long. */
 inline choose_length()
 {
 #ifdef LONG
     if
-    :: thread[current].long_message = true
-    :: thread[current].long_message = false
+    :: longs = true
+    :: longs = false
     fi
 #else
     skip
@@ -959,10 +977,10 @@ inline send_slowly()
 {
     if
     :: choose_length();
+        thread[current].long_message = longs;
         port_send(object, CALL)
 #ifdef SENDS
-    :: choose_length();
-        port_send(object, SEND)
+    :: port_send(object, SEND)
 #endif
 #ifdef FAULTS
     :: thread[current].long_message = true;
@@ -1027,7 +1045,7 @@ inline reply_in_some_way()
         :: call == REPLY_RECEIVE && !RIGHT(PROGRESS_STAYS)
         :: else -> thread[current].progress = NONE
         fi
-    :: client != NONE && thread[current].long_message -> answer(client, who, call)
+    :: client != NONE && longs -> answer(client, who, call)
     :: else ->
         port_answer_only(client, who);
         WHEN(call != REPLY_RECEIVE && answered != NONE,
@@ -1041,8 +1059,7 @@ inline reply_in_some_way()
     :: else
     fi;
     WHEN(thread[current].redo == USER,
-        thread[current].answering = NONE;
-        WHEN(!receives, thread[current].long_message = false));
+        thread[current].answering = NONE);
     found = false
 }
 
@@ -1175,6 +1192,7 @@ inline meddle()
 inline system_call()
 {
     call = thread[current].redo;
+    longs = (call != USER);
     if
     :: call == USER ->
         if
@@ -1182,7 +1200,6 @@ inline system_call()
         :: call = OTHER
         :: call = RECEIVE;
             choose_port();
-            choose_length();
             receives = true;
 #ifdef TIMEOUTS
             if
@@ -1212,7 +1229,7 @@ inline system_call()
     fi;
     if
     :: thread[current].redo == REPLY_RECEIVE -> choose_port()
-    :: thread[current].redo == FINISH_RECEIVE ->
+    :: thread[current].redo == FINISH_RECEIVE || thread[current].redo == RECEIVE_AGAIN ->
         object = thread[current].port;
         WHEN(object != NONE && !HAS(port[object].held, current), object = NONE)
     :: else
@@ -1221,15 +1238,15 @@ inline system_call()
     :: call == SENDING -> send_something()
     :: call == OTHER -> meddle()
     :: call == FINISH_CALL ->
-        thread[current].redo = USER;
-        thread[current].long_message = false
+        thread[current].redo = USER
     :: call == FINISH_RECEIVE ->
         message_finish_receive();
         receives = !found;
-        WHEN(found && thread[current].redo == USER,
-            thread[current].long_message = false);
         found = false
-    :: call == REPLY_RECEIVE && !thread[current].long_message &&
+    :: call == RECEIVE_AGAIN ->
+        thread[current].redo = USER;
+        receives = true
+    :: call == REPLY_RECEIVE && !longs &&
        fast_reply_receive_can(thread[current].client, object) ->
         client = thread[current].client;
         fast_reply_receive(client, object)
@@ -1240,7 +1257,6 @@ inline system_call()
         if
         :: object != NONE -> port_receive(object, with_deadline)
         :: true -> /* the handle is bad, or the deadline has passed */
-            thread[current].long_message = false;
             WHEN(answered != NONE, schedule_ready(answered))
         fi)
 }
@@ -1270,7 +1286,7 @@ inline forget()
 {
     i = 0; j = 0; receiver = 0; caller = 0; server = 0; next = 0; highest = 0;
     answered = NONE; died = 0; part = 0; found = 0; who = 0; object = 0; client = 0;
-    serves = 0;    receives = false; with_deadline = false; call = 0
+    serves = 0;    receives = false; with_deadline = false; longs = false; call = 0
 }
 
 /* --- What must hold --- */
