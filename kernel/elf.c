@@ -10,6 +10,10 @@
 #define TYPE_EXECUTABLE 2
 #define MACHINE_386 3
 
+/*@ requires \valid_read(header);
+    assigns \nothing;
+    ensures \result == \null ==> USER_START <= header->entry < USER_END &&
+        header->phoff + header->phnum * sizeof(struct elf_segment) <= file_size; */
 const char *elf_check_header(const struct elf_header *header, uint32_t file_size)
 {
     if (file_size < sizeof(*header) || memcmp(header->ident, IDENT, 7) != 0)
@@ -26,6 +30,12 @@ const char *elf_check_header(const struct elf_header *header, uint32_t file_size
     return NULL;
 }
 
+/*@ requires \valid_read(segment);
+    assigns \nothing;
+    ensures \result == \null ==> segment->filesz <= segment->memsz &&
+        segment->offset + segment->filesz <= file_size;
+    ensures \result == \null && segment->memsz > 0 ==>
+        USER_START <= segment->vaddr && segment->vaddr + segment->memsz <= USER_END; */
 const char *elf_check_segment(const struct elf_segment *segment, uint32_t file_size)
 {
     if (segment->filesz > segment->memsz)

@@ -50,6 +50,10 @@ void quota_init(struct quota *quota, struct quota *parent, uint32_t limit)
         list_init(&quota->partial[i]);
 }
 
+/*@ requires \valid(quota) && quota->used <= quota->limit;
+    assigns quota->used;
+    ensures quota->used <= quota->limit;
+    ensures quota->used == \old(quota->used) + (\result ? frames : 0); */
 bool quota_charge(struct quota *quota, uint32_t frames)
 {
     if (frames > quota->limit - quota->used)

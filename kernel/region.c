@@ -4,6 +4,7 @@
 
 #include "assert.h"
 
+/*@ assigns \nothing; */
 static struct region *region_of(const struct tree_node *node)
 {
     return node ? container_of(node, struct region, node) : NULL;
@@ -14,6 +15,8 @@ static bool before(const struct tree_node *a, const struct tree_node *b)
     return region_of(a)->start < region_of(b)->start;
 }
 
+/*@ assigns \nothing;
+    ensures \result == \max(a, b); */
 static uint32_t larger(uint32_t a, uint32_t b)
 {
     return a > b ? a : b;
@@ -121,6 +124,8 @@ void region_split(struct region_map *map, struct region *region, uint32_t addres
  * `after` is the end of what precedes the subtree. Only one path holds gaps that are wide
  * enough but lie below `from`, so the search is O(log n).
  */
+/*@ assigns \nothing;
+    ensures \result == 0 || \result >= from; */
 static uint32_t gap_before(const struct region *region, uint32_t after, uint32_t from,
                            uint32_t size)
 {
@@ -140,6 +145,9 @@ static uint32_t gap_before(const struct region *region, uint32_t after, uint32_t
     return gap_before(region_of(region->node.right), region->end, from, size);
 }
 
+/*@ requires \valid_read(map);
+    assigns \nothing;
+    ensures \result == 0 || (\result >= from && \result + size <= limit); */
 uint32_t region_gap(const struct region_map *map, uint32_t from, uint32_t size,
                     uint32_t limit)
 {

@@ -29,6 +29,11 @@ void resource_init(void)
     resource_root.kind = RESOURCE_KINDS;
 }
 
+/*@ requires \valid_read(resource);
+    assigns \nothing;
+    ensures \result == 0 ==> count > 0 && first + count <= limits[kind].last + 1;
+    ensures \result == 0 && resource->kind != RESOURCE_KINDS ==> kind == resource->kind &&
+        resource->first <= first && first + count <= resource->last + 1; */
 long resource_check(const struct resource *resource, uint32_t kind, uint32_t first,
                     uint32_t count)
 {

@@ -22,6 +22,9 @@ long space_init(struct space *space, struct quota *quota)
     return space->directory.address == PHYS_NONE.address ? -ENOMEM : 0;
 }
 
+/*@ assigns \nothing;
+    ensures \result ==> USER_START <= address && size > 0 && address + size <= USER_END;
+*/
 bool space_range_ok(uint32_t address, uint32_t size)
 {
     return size > 0 && (address | size) % PAGE_SIZE == 0 && address >= USER_START &&

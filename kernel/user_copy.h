@@ -16,6 +16,8 @@
 #include "error.h"
 
 /* Whether the range lies below the kernel, whatever is mapped there. */
+/*@ assigns \nothing;
+    ensures \result <==> pointer.address + size <= KERNEL_BASE; */
 static inline bool user_range_ok(struct user_ptr pointer, uint32_t size)
 {
     return size <= KERNEL_BASE && pointer.address <= KERNEL_BASE - size;

@@ -7,6 +7,8 @@
 #     test-unit     the kernel's pure logic, on the host
 #     test-checks   the form of the tree, and what is linked
 #     test-boot     what the kernel says to a bad boot, ISO, power off
+#     fuzz          random calls and inputs, many and new ones
+#     prove         what the contracts in the kernel's files promise
 #
 # TEST_SUITES are words NAME=FILE: programs that run on the host and print TAP. Any part
 # may add to it, and to TEST_NEEDS what must be built for them.
@@ -125,6 +127,11 @@ fuzz: $(FUZZ_NEEDS) $(HOST_FUZZ:%=$(B)/tests/fuzz/%)
 	@mkdir -p $(B)/tests
 	B='$(B)' tests/check-fuzz 10000000 new
 	B='$(B)' tests/check-fuzz-host 60
+
+# What Frama-C proves: not in `test`, since it is large. `tools/setup prove` installs it.
+.PHONY: prove
+prove:
+	B='$(B)' tests/check-proofs
 
 .PHONY: test test-needs test-command test-unit test-checks test-boot
 test: $$(TEST_NEEDS)
