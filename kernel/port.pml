@@ -864,8 +864,8 @@ inline irq_detach()
     found = 0
 }
 
-/* reap_finished: the threads, then the fault endpoint and the handles. */
-inline process_reap(p)
+/* A process's end: it is stopped before the kernel is left. */
+inline process_stop(p)
 {
     process_finished = process_finished & ~(1 << (p));
     process_ended = process_ended | 1 << (p);
@@ -874,20 +874,40 @@ inline process_reap(p)
             thread_end(i);
             take_interrupts())
     }
-    for (part : 0 .. ENDPOINTS - 1) {
-        WHEN(endpoint[part].held >> p & 1,
-            endpoint_close(part, p);
-            take_interrupts())
-    }
-    for (part : 0 .. PORTS - 1) {
-        WHEN(port[part].held >> p & 1, port_close(part, p))
-    }
-    for (part : 0 .. REPLIES - 1) {
-        WHEN(reply[part].held == p,
-            reply_destroy(part);
-            take_interrupts())
-    }
-    part = 0
+}
+
+/* Its handles are closed later, in pieces, between which others may run: here the first
+ * handle of some kind, of some process that has ended. A fault endpoint is one of them. */
+inline process_reap()
+{
+    who = 0;
+    do
+    :: who + 1 < THREADS -> who++
+    :: process_ended >> who & 1 -> break
+    :: true -> who = NONE; break
+    od;
+    object = 0;
+    if
+    :: who == NONE
+    :: who != NONE ->
+        do
+        :: object < ENDPOINTS && !(endpoint[object].held >> who & 1) -> object++
+        :: else -> break
+        od;
+        WHEN(object < ENDPOINTS, endpoint_close(object, who))
+    :: who != NONE ->
+        do
+        :: object < PORTS && !(port[object].held >> who & 1) -> object++
+        :: else -> break
+        od;
+        WHEN(object < PORTS, port_close(object, who))
+    :: who != NONE ->
+        do
+        :: object < REPLIES && reply[object].held != who -> object++
+        :: else -> break
+        od;
+        WHEN(object < REPLIES, reply_destroy(object))
+    fi
 }
 
 /* --- What threads do --- */
@@ -1268,7 +1288,7 @@ inline kernel_leave()
     do
     :: object == THREADS -> break
     :: process_finished >> object & 1 ->
-        process_reap(object);
+        process_stop(object);
         object = 0
     :: else -> object++
     od;
@@ -1410,6 +1430,7 @@ end:
             :: choose_thread();
                 system_call()
             :: true -> take_interrupts() /* of user mode, or while nobody is ready */
+            :: process_ended != 0 -> process_reap()
             fi;
             kernel_leave()
         }
