@@ -43,8 +43,9 @@ void arch_page_write(phys_t frame, uint32_t offset, const void *from, uint32_t s
 /* The kernel's view of any frame, good until the next call of this one. */
 void *arch_view(phys_t frame);
 
-/* Copies from the running process to where another can write, both as they are mapped: no
- * fault is resolved. False: some of it could not be copied. */
+/* Copies from the running process, a range that was checked, to where another can write,
+ * both as they are mapped: no fault is resolved. False: some of it could not be
+ * copied. */
 bool arch_copy_across(struct space *to, uint32_t address, struct user_ptr from,
                       uint32_t size);
 
