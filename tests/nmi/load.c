@@ -184,6 +184,8 @@ static bool share_fpu(void)
 static uint32_t pages_used(void)
 {
     struct process_info info = {0};
+    struct system_info system;
+    (void)limen_system_info(&system);   /* waits until what has ended is gone */
     return limen_process_info(HANDLE_SELF, &info) == 0 ? info.pages_used : 0;
 }
 

@@ -141,14 +141,23 @@ static bool suspended_and_resumed_waiting(void)
     return end(thread) && right && result == 0;
 }
 
+/* A deadline that came before the suspension is tried again, further away. */
 static bool deadline_while_suspended(void)
 {
-    uint64_t deadline = clock_now() + 2 * MILLISECOND;
-    word = 0;
-    handle_t thread = begin(wait_on_word, (uint32_t)&deadline, 0);
-    bool right = wait_for(&counter, 1) && limen_thread_suspend(thread) == 0;
-    right = right && stands_still() && limen_thread_resume(thread) == 0;
-    return end(thread) && right && result == -ETIMEDOUT;
+    for (uint64_t wait = 2 * MILLISECOND; wait < 10 * SECOND; wait *= 8) {
+        uint64_t deadline = clock_now() + wait;
+        word = 0;
+        handle_t thread = begin(wait_on_word, (uint32_t)&deadline, 0);
+        bool right = wait_for(&counter, 1);
+        long suspended = limen_thread_suspend(thread);
+        (void)limen_clock_sleep(&deadline);
+        right = right && (suspended == -ESRCH || (suspended == 0 && stands_still() &&
+                                                  limen_thread_resume(thread) == 0));
+        right = end(thread) && right && result == -ETIMEDOUT;
+        if (!right || suspended == 0)
+            return right;
+    }
+    return false;
 }
 
 static void suspend_itself(uint32_t unused)
