@@ -224,7 +224,6 @@ long port_send(struct endpoint *endpoint, enum message_kind kind)
 {
     struct thread *self = cpu()->current;
     struct port *port = endpoint->port;
-
     struct thread *receiver = first_receiver(port);
 
     if (unlikely(!receiver)) {

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 
+#include <limen/io_ports.h>
 #include <limen/message.h>
 
 #include "cases.h"
@@ -22,18 +23,6 @@
 static handle_t root;
 static uint8_t stack[4096] __attribute__((aligned(16)));
 static volatile uint32_t flag;
-
-static inline uint8_t in8(uint16_t port)
-{
-    uint8_t value;
-    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
-}
-
-static inline void out8(uint16_t port, uint8_t value)
-{
-    __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
-}
 
 static uint8_t rtc_read(uint8_t index)
 {

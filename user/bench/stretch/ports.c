@@ -95,7 +95,7 @@ void load_messages(void)
     };
     answer = (struct message){.receive = bytes[1], .receive_size = MESSAGE_BYTES};
     crowd_add(&orders);
-    check("message_receive", limen_receive_message(port, &answer, NULL));
+    check("receive", limen_receive_message(port, &answer, NULL));
     answer.send = bytes[1];
     answer.send_size = MESSAGE_BYTES;
     check("message_reply", limen_message_reply(&answer));

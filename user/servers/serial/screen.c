@@ -10,9 +10,8 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#include <limen/io_ports.h>
 #include <limen/syscall.h>
-
-#include "ports.h"
 
 #define COLUMNS 80u
 #define ROWS 25u

@@ -4,9 +4,8 @@
 
 #include <sys/auxv.h>
 
+#include <limen/io_ports.h>
 #include <limen/syscall.h>
-
-#include "ports.h"
 
 #define DATA 0
 #define INTERRUPT_ENABLE 1

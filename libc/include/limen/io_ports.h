@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The instructions for I/O ports. */
-#ifndef SERIAL_PORTS_H
-#define SERIAL_PORTS_H
+/* The instructions for I/O ports, for who was given some: limen_ports_request. */
+#ifndef LIMEN_IO_PORTS_H
+#define LIMEN_IO_PORTS_H
 
 #include <stdint.h>
 
