@@ -98,6 +98,20 @@ void arch_thread_report(struct thread *thread, struct thread_state *state);
 /* Sets the registers of a thread that does not run, as far as a thread may choose them;
  * it leaves the kernel with just these. */
 void arch_thread_write(struct thread *thread, const struct thread_state *state);
+/* Whether these are registers that a thread can have in user mode. */
+bool arch_thread_state_ok(const struct thread_state *state);
+/* The running thread leaves the kernel with just these, which are such. */
+void arch_thread_return(struct thread *thread, const struct thread_state *state);
+/* The running thread goes on at `entry`, with its stack and eax at `at`. */
+void arch_upcall_begin(struct thread *thread, uint32_t entry, uint32_t at);
+/* Makes the frame that of a user's write that met a page fault. */
+void arch_frame_fault(struct SystemCallFrame *frame);
+/* Whether the thread has FPU state of its own. */
+bool arch_fpu_used(const struct thread *thread);
+/* Takes the running thread's FPU state: it is as at its start. */
+void arch_fpu_picture(struct thread *thread, uint8_t picture[ARCH_FPU_SIZE]);
+/* Gives the running thread this state, or none; false: there is no memory for it. */
+bool arch_fpu_set(struct thread *thread, const uint8_t *picture);
 /* Forgets a process's address space and I/O ports where the processor still has them. */
 void arch_process_forget(struct process *process);
 /* Lets the process's changed I/O bitmap take effect. */
@@ -116,7 +130,7 @@ void arch_timer_set(uint64_t deadline);
 void arch_idle(void);
 /* Handles the interrupts that have come. */
 void arch_take_interrupts(void);
-void arch_crossings(uint64_t counts[GATE_COUNT]);
+void arch_crossings(uint64_t counts[GATE_CROSSINGS]);
 _Noreturn void arch_stop(enum machine_action action, uint32_t status);
 _Noreturn void arch_halt(void);
 /* The end after a panic: halts, or tells an emulator that listens. */

@@ -17,10 +17,10 @@ long bound_call(uint32_t number)
 
     if (!endpoint)
         return -ENOSYS;
-    thread->bound_call = true;
+    thread->slow |= SLOW_BOUND_CALL;
     long result = port_send(endpoint, MESSAGE_CALL);
     if (result < 0)
-        thread->bound_call = false;
+        thread->slow &= ~SLOW_BOUND_CALL;
     return result;
 }
 

@@ -81,14 +81,18 @@ long sys_ports_request(handle_t resource, uint32_t first, uint32_t count)
     return 0;
 }
 
+long interrupt_allowed(handle_t resource, uint32_t irq)
+{
+    return irq == IRQ_LOG ? resource_look(resource, RIGHT_CONTROL, RESOURCE_LOG, 0, 1)
+                          : resource_look(resource, RIGHT_CONTROL, RESOURCE_IRQ, irq, 1);
+}
+
 long sys_interrupt_create(handle_t resource, uint32_t irq, handle_t handle)
 {
     struct process *process = cpu()->current->process;
     struct interrupt *interrupt;
     struct object *endpoint;
-    long error = irq == IRQ_LOG
-                     ? resource_look(resource, RIGHT_CONTROL, RESOURCE_LOG, 0, 1)
-                     : resource_look(resource, RIGHT_CONTROL, RESOURCE_IRQ, irq, 1);
+    long error = interrupt_allowed(resource, irq);
 
     if (error || (error = handle_look(&process->handles, handle, OBJECT_ENDPOINT,
                                       RIGHT_SEND, &endpoint)))

@@ -34,8 +34,7 @@ long sys_clock_sleep(struct user_ptr deadline)
     return 0;
 }
 
-/* A word that user mode may have: aligned, below the kernel. */
-static long check_word(struct user_ptr word)
+long futex_check(struct user_ptr word)
 {
     if (word.address % sizeof(uint32_t))
         return -EINVAL;
@@ -48,7 +47,7 @@ long sys_futex_wait(struct user_ptr word, uint32_t expected, struct user_ptr dea
     uint64_t until;
     long error;
 
-    if ((error = check_word(word)) || (error = deadline_read(deadline, &until)) ||
+    if ((error = futex_check(word)) || (error = deadline_read(deadline, &until)) ||
         (error = copy_from_user(&value, word, sizeof(value))))
         return error;
     if (value != expected)
@@ -86,7 +85,7 @@ static long release(uint32_t address, uint32_t count, uint64_t limit, uint32_t t
 
 long sys_futex_wake(struct user_ptr word, uint32_t count)
 {
-    long error = check_word(word);
+    long error = futex_check(word);
 
     return error ? error : release(word.address, count, count, 0);
 }
@@ -96,7 +95,7 @@ long sys_futex_requeue(struct user_ptr word, uint32_t count, uint32_t move,
 {
     long error;
 
-    if ((error = check_word(word)) || (error = check_word(target)))
+    if ((error = futex_check(word)) || (error = futex_check(target)))
         return error;
     if (word.address == target.address)
         move = 0;

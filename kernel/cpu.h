@@ -21,6 +21,8 @@ struct thread;
 #define WORK_TURN_OVER (1u << 4)   /* the running thread had its turn: others go first */
 #define WORK_NMI (1u << 5)         /* an NMI met the kernel */
 #define WORK_FRAME (1u << 6)       /* the running call changed more than eax */
+#define WORK_MESSAGES (1u << 7)    /* messages came back: upcall.h, request_show_all */
+#define WORK_HELD (1u << 8)        /* stays while the running thread has DETOUR_HELD */
 
 /* cpu.attention: why the fast paths of messages can't be taken, or not as they are. */
 #define ATTENTION_FPU (1u << 0)   /* a thread owns the FPU's registers */
@@ -28,6 +30,7 @@ struct thread;
 #define ATTENTION_LAZY (ATTENTION_FPU | ATTENTION_PORTS)
 #define ATTENTION_STEP (1u << 2) /* the running thread crossed with TF set */
 #define ATTENTION_OFF (1u << 3)  /* the command line's fastpath=off */
+#define ATTENTION_HELD (1u << 4) /* the running thread has DETOUR_HELD */
 
 struct cpu {
     struct thread *current; /* [c] the running thread; its frame takes the next entry */

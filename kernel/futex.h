@@ -10,6 +10,7 @@
 #ifndef KERNEL_FUTEX_H
 #define KERNEL_FUTEX_H
 
+#include <limen/types.h>
 #include <stdint.h>
 
 struct process;
@@ -31,6 +32,9 @@ uint32_t futex_table_size(uint32_t frames);
 
 /* Begins with nobody waiting; the table is of that size. */
 void futex_init(void *table, uint32_t size);
+
+/* Whether it is a word that user mode may have: aligned, below the kernel. */
+[[nodiscard]] long futex_check(struct user_ptr word);
 
 /* Puts a thread, which is in no list, behind the others that wait on the word. */
 void futex_join(struct thread *thread, uint32_t address);

@@ -5,6 +5,7 @@
 #include "arch.h"
 #include "error.h"
 #include "quota.h"
+#include "request.h"
 
 static_assert(sizeof(struct interrupt) <= SLAB_SMALL_SIZE, "what is taken for it");
 
@@ -32,12 +33,22 @@ static void set_line(uint32_t irq)
         arch_irq_set(irq, lines[irq].count > 0, lines[irq].pending > 0);
 }
 
-long interrupt_create(struct quota *quota, uint32_t irq, struct endpoint *endpoint,
-                      struct interrupt **made)
+/* What is told of it: an endpoint's message. */
+static void bind(struct interrupt *interrupt, struct endpoint *endpoint)
+{
+    interrupt->endpoint = endpoint;
+    object_hold(&endpoint->object);
+    interrupt->event.badge = endpoint->closed.badge;
+    interrupt->event.kind = MESSAGE_INTERRUPT;
+    list_append(&endpoint->port->interrupts, &interrupt->port_link);
+}
+
+static long create(struct quota *quota, uint32_t irq, struct endpoint *endpoint,
+                   struct request *request, struct interrupt **made)
 {
     struct line *line = &lines[irq];
 
-    if (endpoint->port->dead)
+    if (endpoint && endpoint->port->dead)
         return -EPIPE;
     if ((irq < IRQ_LINES && arch_irq_reserved(irq)) ||
         line->count == INTERRUPT_SHARERS_MAX)
@@ -48,20 +59,29 @@ long interrupt_create(struct quota *quota, uint32_t irq, struct endpoint *endpoi
     /* nothing below fails */
     object_init(&interrupt->object, OBJECT_INTERRUPT);
     interrupt->quota = quota;
-    interrupt->endpoint = endpoint;
-    object_hold(&endpoint->object);
-    interrupt->event = (struct port_event){
-        .badge = endpoint->closed.badge,
-        .kind = MESSAGE_INTERRUPT,
-    };
+    interrupt->request = request;
+    list_init(&interrupt->port_link);
     list_init(&interrupt->event.link);
+    if (endpoint)
+        bind(interrupt, endpoint);
     interrupt->irq = (uint8_t)irq;
     list_append(&line->interrupts, &interrupt->link);
-    list_append(&endpoint->port->interrupts, &interrupt->port_link);
     line->count++;
     set_line(irq);
     *made = interrupt;
     return 0;
+}
+
+long interrupt_create(struct quota *quota, uint32_t irq, struct endpoint *endpoint,
+                      struct interrupt **made)
+{
+    return create(quota, irq, endpoint, NULL, made);
+}
+
+long interrupt_create_for(struct quota *quota, uint32_t irq, struct request *request,
+                          struct interrupt **made)
+{
+    return create(quota, irq, NULL, request, made);
 }
 
 static void settle(struct interrupt *interrupt)
@@ -78,15 +98,18 @@ static void detach(struct interrupt *interrupt)
 {
     struct endpoint *endpoint = interrupt->endpoint;
 
-    if (!endpoint)
+    if (!endpoint && !interrupt->request)
         return;
     list_remove(&interrupt->link);
     list_remove(&interrupt->port_link);
-    port_withdraw(endpoint->port, &interrupt->event);
+    if (endpoint)
+        port_withdraw(endpoint->port, &interrupt->event);
     lines[interrupt->irq].count--;
     settle(interrupt);
     interrupt->endpoint = NULL;
-    object_drop(&endpoint->object);
+    interrupt->request = NULL;
+    if (endpoint)
+        object_drop(&endpoint->object);
 }
 
 void interrupt_destroy(struct interrupt *interrupt)
@@ -97,7 +120,7 @@ void interrupt_destroy(struct interrupt *interrupt)
 
 long interrupt_acknowledge(struct interrupt *interrupt)
 {
-    if (!interrupt->endpoint)
+    if (!interrupt->endpoint && !interrupt->request)
         return -EPIPE;
     if (!interrupt->pending || list_in(&interrupt->event.link))
         return -EAGAIN;
@@ -118,7 +141,10 @@ void interrupt_raise(uint32_t irq)
          link = link->next) {
         struct interrupt *interrupt = container_of(link, struct interrupt, link);
         interrupt->pending = true;
-        port_post(interrupt->endpoint->port, &interrupt->event);
+        if (interrupt->request)
+            request_return(interrupt->request);
+        else
+            port_post(interrupt->endpoint->port, &interrupt->event);
     }
 }
 

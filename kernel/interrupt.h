@@ -18,7 +18,8 @@
 struct interrupt {
     struct object object;
     struct quota *quota;       /* [I] borrowed: pays for it */
-    struct endpoint *endpoint; /* [k] held; NULL: its port has died */
+    struct endpoint *endpoint; /* [k] held; NULL: its port has died, or: */
+    struct request *request;   /* [I] borrowed: owns it, and is what is told; or NULL */
     struct list link;          /* [k] among those of its line */
     struct list port_link;     /* [k] in the port's interrupts */
     struct port_event event;   /* [k] waits in the port's events until received */
@@ -28,11 +29,17 @@ struct interrupt {
 
 void interrupt_init(void);
 
-/* Binds the line; -EBUSY: it is the kernel's own, or has too many sharers. The caller
- * holds what is made. */
+/* Whether the resource allows to bind the line: 0 or an error. */
+[[nodiscard]] long interrupt_allowed(handle_t resource, uint32_t irq);
+
+/* Binds the line to an endpoint, or to a request, whose it is then; -EBUSY: it is the
+ * kernel's own, or has too many sharers. The caller holds what is made. */
 [[nodiscard]] long interrupt_create(struct quota *quota, uint32_t irq,
                                     struct endpoint *endpoint,
                                     struct interrupt **interrupt);
+[[nodiscard]] long interrupt_create_for(struct quota *quota, uint32_t irq,
+                                        struct request *request,
+                                        struct interrupt **interrupt);
 
 /* Object's end. */
 void interrupt_destroy(struct interrupt *interrupt);

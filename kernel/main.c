@@ -9,6 +9,7 @@
 #include "log.h"
 #include "process.h"
 #include "thread.h"
+#include "timers.h"
 #include "schedule.h"
 
 _Noreturn void kmain(uint32_t magic, uint32_t information);
@@ -65,7 +66,7 @@ void kmain(uint32_t magic, uint32_t information)
     arch_command_init(boot.command); /* gate=, exit=, fastpath= */
     set_log_level();
     boot_memory_init(&boot); /* frames, the direct map */
-    thread_init();
+    timers_init();
     schedule_init();
     interrupt_init();
     arch_init(); /* interrupts, clock, FPU, gates, threshold page */

@@ -30,11 +30,6 @@ static struct thread *self(void)
     return cpu()->current;
 }
 
-static struct user_ptr handles_in(struct user_ptr message)
-{
-    return user_add(message, offsetof(struct message, handles));
-}
-
 static uint32_t smaller(uint32_t a, uint32_t b)
 {
     return a < b ? a : b;
@@ -193,10 +188,9 @@ long message_finish_receive(void)
 
 /* --- System calls --- */
 
-/* Takes the struct message of the running thread's call. */
-static long begin(struct user_ptr at)
+long message_begin(struct thread *sender, struct user_ptr at)
 {
-    struct message *message = &self()->message;
+    struct message *message = &sender->message;
     long error = copy_from_user(message, at, offsetof(struct message, handles));
 
     if (error)
@@ -210,13 +204,13 @@ static long begin(struct user_ptr at)
         return -EFAULT;
     if (likely(message->handle_count == 0))
         return 0;
-    return copy_from_user(message->handles, handles_in(at), HANDLES_SIZE);
+    return copy_from_user(message->handles, message_handles(at), HANDLES_SIZE);
 }
 
 /* A call that will not be done again is over. */
 static long end(long result)
 {
-    if (!self()->restart)
+    if (!(self()->detour & DETOUR_CALL))
         self()->progress = 0;
     return result;
 }
@@ -258,7 +252,7 @@ static long answer(struct thread *client, struct thread **answered)
     *answered = port_answer_only(client, message->words, is_long ? tag : 0);
     if (message->handle_count) {
         client->finishing = true; /* it has to tell itself the handles */
-        client->restart = true;
+        client->detour |= DETOUR_CALL;
     }
     return 0;
 }
@@ -281,9 +275,9 @@ long sys_message_call(handle_t handle, struct user_ptr message)
 
     if (unlikely(thread->finishing)) {
         thread->finishing = false;
-        return tell_handles(handles_in(thread->message_at), thread->frame.eax);
+        return tell_handles(message_handles(thread->message_at), thread->frame.eax);
     }
-    long error = begin(message);
+    long error = message_begin(thread, message);
     if (unlikely(error) || unlikely(error = endpoint_look(handle, &endpoint)))
         return error;
     thread->message_at = message;
@@ -312,7 +306,7 @@ long sys_message_window(struct user_ptr at)
 long sys_message_reply(struct user_ptr message)
 {
     struct thread *client = self()->client;
-    long error = begin(message);
+    long error = message_begin(self(), message);
 
     if (!error)
         error = client ? answer_now(client) : -ESRCH;
@@ -327,11 +321,12 @@ long sys_message_reply_receive(handle_t handle, struct user_ptr message)
 
     if (self()->finishing && (error = message_finish_receive()) != -EAGAIN)
         return error;
-    if ((error = begin(message)) || (error = port_look(handle, RIGHT_RECEIVE, &port)))
+    if ((error = message_begin(self(), message)) ||
+        (error = port_look(handle, RIGHT_RECEIVE, &port)))
         return end(error);
     if (self()->client) {
         error = answer(self()->client, &answered);
-        if (error || self()->restart)
+        if (error || self()->detour & DETOUR_CALL)
             return end(error);
     }
     self()->progress = 0; /* of the answer, if that was cut off, too */
@@ -341,7 +336,7 @@ long sys_message_reply_receive(handle_t handle, struct user_ptr message)
 long sys_reply_to(handle_t reply, struct user_ptr message)
 {
     struct thread *client;
-    long error = begin(message);
+    long error = message_begin(self(), message);
 
     if (!error && reply.value == 0)
         error = -EBADF;
@@ -350,7 +345,7 @@ long sys_reply_to(handle_t reply, struct user_ptr message)
     error = find_client(reply, RIGHT_CONTROL, &client);
     if (!error)
         error = answer_now(client);
-    if (!self()->restart && (error == 0 || error == -ESRCH))
+    if (!(self()->detour & DETOUR_CALL) && (error == 0 || error == -ESRCH))
         object_drop(handle_take(&self()->process->handles, reply));
     return end(error);
 }

@@ -7,6 +7,8 @@
 #include "memory_object.h"
 #include "port.h"
 #include "process.h"
+#include "reply_port.h"
+#include "request.h"
 #include "resource.h"
 #include "thread.h"
 
@@ -42,6 +44,12 @@ void object_destroy(struct object *object)
         break;
     case OBJECT_MEMORY:
         memory_destroy(container_of(object, struct memory, object));
+        break;
+    case OBJECT_REQUEST:
+        request_destroy(container_of(object, struct request, object));
+        break;
+    case OBJECT_REPLY_PORT:
+        reply_port_destroy(container_of(object, struct reply_port, object));
         break;
     default:
         panic("object of type %u dropped too often", object->type);

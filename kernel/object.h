@@ -19,6 +19,8 @@ enum object_type {
     OBJECT_ENDPOINT,
     OBJECT_REPLY,
     OBJECT_INTERRUPT,
+    OBJECT_REQUEST,
+    OBJECT_REPLY_PORT,
 };
 
 struct object {

@@ -204,18 +204,17 @@ static bool waits(enum message_kind kind)
     return kind != MESSAGE_SEND;
 }
 
-/* The running thread waits in the queue until it is received from. */
-static void join_callers(struct endpoint *endpoint, enum message_kind kind)
+/* The caller, which does not run on, waits in the queue until it is received from. */
+static void join_callers(struct thread *caller, struct endpoint *endpoint,
+                         enum message_kind kind)
 {
-    struct thread *self = cpu()->current;
     struct port *port = endpoint->port;
 
     object_hold(&endpoint->object);
-    thread_block();
-    self->state = THREAD_CALLING;
-    self->endpoint = endpoint;
-    self->kind = (uint8_t)kind;
-    priority_queue_append(&port->callers, &self->queue, self->priority);
+    caller->state = THREAD_CALLING;
+    caller->endpoint = endpoint;
+    caller->kind = (uint8_t)kind;
+    priority_queue_append(&port->callers, &caller->queue, caller->priority);
     port->pending++;
     settle_server(port);
 }
@@ -229,7 +228,8 @@ long port_send(struct endpoint *endpoint, enum message_kind kind)
     if (unlikely(!receiver)) {
         if (port->dead)
             return -EPIPE;
-        join_callers(endpoint, kind);
+        thread_block();
+        join_callers(self, endpoint, kind);
         return 0;
     }
     if (unlikely(!message_fits(self, receiver)))
@@ -249,6 +249,33 @@ long port_send(struct endpoint *endpoint, enum message_kind kind)
     else
         deliver(receiver, kind, endpoint->closed.badge, self->frame.words);
     schedule_handoff(receiver);
+    return 0;
+}
+
+long port_request(struct endpoint *endpoint, struct thread *proxy)
+{
+    struct port *port = endpoint->port;
+    struct thread *receiver = first_receiver(port);
+
+    if (port->dead)
+        return -EPIPE;
+    if (!receiver) {
+        join_callers(proxy, endpoint, MESSAGE_CALL);
+        return 0;
+    }
+    if (!message_fits(proxy, receiver))
+        return -E2BIG;
+    /* nothing below fails */
+    take_receiver(port, receiver);
+    link_client(proxy, receiver);
+    priority_settle(receiver);
+    if (proxy->long_message) {
+        put_aside(receiver, MESSAGE_CALL, endpoint->closed.badge, proxy->message.words);
+        thread_redo(receiver);
+    } else {
+        deliver(receiver, MESSAGE_CALL, endpoint->closed.badge, proxy->frame.words);
+    }
+    schedule_ready(receiver);
     return 0;
 }
 
@@ -369,7 +396,8 @@ struct thread *port_answer_only(struct thread *client, const uint32_t words[3],
         return NULL;
     }
     copy_words(client->frame.words, words);
-    thread_complete(client, (long)(unlikely(client->bound_call) ? words[0] : tag));
+    thread_complete(client,
+                    (long)(unlikely(client->slow & SLOW_BOUND_CALL) ? words[0] : tag));
     return client;
 }
 

@@ -84,6 +84,10 @@ void endpoint_free(struct endpoint *endpoint);
  * negative error; for MESSAGE_CALL the answer comes later. */
 [[nodiscard]] long port_send(struct endpoint *endpoint, enum message_kind kind);
 
+/* Sends the proxy's message, a call, whose words stand as those of a thread; the running
+ * thread goes on. 0, or a negative error. */
+[[nodiscard]] long port_request(struct endpoint *endpoint, struct thread *proxy);
+
 /* Receives into the running thread: the kind of message, or a negative error. Waits until
  * the deadline if there is none. `answered`, from port_answer_only or NULL, goes on: at
  * once, if the running thread has to wait. */

@@ -62,6 +62,7 @@ struct process *process_create(struct process *parent, uint32_t pages)
     list_init(&process->sibling);
     list_init(&process->threads);
     list_init(&process->waiters);
+    watch_init(&process->watch);
     list_init(&process->work);
     if (parent)
         list_append(&parent->children, &process->sibling);
@@ -120,6 +121,9 @@ static void stop(struct process *process)
                        &killed);
         arch_take_interrupts();
     }
+    uint32_t words[3];
+    process_end_words(process, words);
+    watch_end(&process->watch, words);
     restart_waiters(process);
     fault_forget(process);
     list_append(&stopped, &process->work);

@@ -17,6 +17,7 @@
 #include "cpu.h"
 #include "handle.h"
 #include "space.h"
+#include "watch.h"
 
 struct process {
     struct object object;
@@ -29,6 +30,7 @@ struct process {
     uint32_t thread_count;  /* [k] */
     struct list waiters;    /* [k] threads in process_wait */
     struct list work;       /* [k] in process.c's lists, while there is work to be done */
+    struct watch watch;     /* [k] */
     struct process_end end; /* [k] reason is 0 until it has ended */
     struct endpoint *fault_endpoint; /* [k] held: is asked about faults, or NULL */
     uint8_t priority_max;            /* [k] that its threads can be given */
@@ -77,6 +79,14 @@ bool process_fault_again(enum fault_result result);
                                 uint32_t *progress);
 
 uint32_t process_count(void);
+
+/* How it ended, as SYSTEM_PROCESS_END tells it. */
+static inline void process_end_words(const struct process *process, uint32_t words[3])
+{
+    words[0] = process->end.reason;
+    words[1] = process->end.status;
+    words[2] = process->end.vector;
+}
 
 /* Finds the process, borrowed, behind a handle of the running thread's process with those
  * rights; HANDLE_SELF has all. -EBADF, -EPERM. */

@@ -12,6 +12,8 @@
 #include "memory.h"
 #include "poison.h"
 #include "port.h"
+#include "reply_port.h"
+#include "request.h"
 #include "thread.h"
 
 struct slab {
@@ -30,11 +32,14 @@ static const uint16_t object_size[SLAB_SIZES] = {
     [SLAB_THREAD] = ALIGN_16(sizeof(struct thread)),
     [SLAB_FPU] = ALIGN_16(ARCH_FPU_SIZE),
     [SLAB_PORT] = ALIGN_16(sizeof(struct port)),
+    [SLAB_REQUEST] = ALIGN_16(sizeof(struct request)),
 };
 
 static_assert(sizeof(struct endpoint) <= SLAB_SMALL_SIZE &&
                   sizeof(struct reply) <= SLAB_SMALL_SIZE,
               "SLAB_SMALL");
+static_assert(sizeof(struct reply_port) <= ALIGN_16(sizeof(struct request)),
+              "SLAB_REQUEST");
 
 void quota_init(struct quota *quota, struct quota *parent, uint32_t limit)
 {

@@ -23,6 +23,7 @@ enum slab_size {
     SLAB_THREAD,
     SLAB_FPU,
     SLAB_PORT,
+    SLAB_REQUEST,
     SLAB_SIZES,
 };
 

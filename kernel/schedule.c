@@ -14,8 +14,14 @@
 #include "assert.h"
 #include "cpu.h"
 #include "process.h"
+#include "request.h"
+#include "timers.h"
+#include "upcall.h"
 
 #define TURN_SLICES 2
+
+/* Of cpu.work, what is done by leaving the kernel through here. */
+#define WORK_NONE (WORK_READY | WORK_FRAME)
 
 struct cpu boot_cpu;
 
@@ -35,6 +41,8 @@ static inline bool joins_ready(struct thread *thread)
 
     if (unlikely(thread->suspended)) {
         thread->state = THREAD_SUSPENDED;
+        if (thread->request)
+            request_proxy_done(thread);
         return false;
     }
     if (unlikely(thread == c->current)) {
@@ -80,7 +88,7 @@ void schedule_tick(void)
 {
     struct cpu *c = cpu();
     uint64_t now = arch_clock();
-    uint64_t next = thread_expire(now);
+    uint64_t next = timers_expire(now);
 
     if (c->slice_armed && slice_end <= now) {
         c->slices++;
@@ -176,6 +184,14 @@ static void put_last(struct thread *thread)
     priority_queue_append(&cpu()->ready, &thread->queue, thread->priority);
 }
 
+/* Messages came back. */
+static void see_to_messages(void)
+{
+    cpu()->work &= ~WORK_MESSAGES;
+    request_show_all();
+    upcall_end_waits();
+}
+
 /* Picks the thread to go on with; waits for one if there is none. */
 static inline void choose(bool turn_over)
 {
@@ -183,7 +199,9 @@ static inline void choose(bool turn_over)
     struct thread *current = c->current;
 
     while (unlikely(c->ready.top < 0 && current->state != THREAD_READY)) {
-        if (c->work & WORK_REAP && process_reap())
+        if (c->work & WORK_MESSAGES)
+            see_to_messages();
+        else if (c->work & WORK_REAP && process_reap())
             arch_take_interrupts();
         else
             arch_idle();
@@ -201,11 +219,27 @@ static inline void choose(bool turn_over)
         object_drop(&current->object);
 }
 
-/* Does the call of a thread again that waited for what it needs. */
-static void redo_call(struct thread *thread)
+/* What the running thread has to do before it goes on: a call once more, for which it now
+ * has what it waited for; and when it is in no call any more, upcalls. */
+static void take_detour(struct thread *thread)
 {
-    thread->restart = false;
-    thread->frame.eax = (uint32_t)system_call(thread->frame.error, &thread->frame);
+    if (thread->detour & DETOUR_CALL) {
+        thread->detour &= ~DETOUR_CALL;
+        thread->frame.eax = (uint32_t)system_call_again(&thread->frame);
+    }
+    if (unlikely(thread->detour & DETOUR_UPCALL) && !(thread->detour & DETOUR_CALL) &&
+        thread->state == THREAD_READY)
+        upcall_make();
+}
+
+/* The fast paths of messages are closed to a thread that may not wait. */
+static void note_held(struct cpu *c)
+{
+    c->attention &= ~ATTENTION_HELD;
+    if (c->current->detour & DETOUR_HELD) {
+        c->attention |= ATTENTION_HELD;
+        c->work |= WORK_HELD;
+    }
 }
 
 /* Goes on with the end of processes and objects: until all is done or somebody else's
@@ -222,7 +256,7 @@ static void reap(struct cpu *c)
 
 static bool more_to_do(const struct cpu *c)
 {
-    uint32_t work = c->work & ~(WORK_READY | WORK_FRAME);
+    uint32_t work = c->work & ~WORK_NONE;
 
     return work == WORK_REAP ? c->current->reaps : work != 0;
 }
@@ -234,14 +268,20 @@ void schedule_leave(void)
     do {
         if (unlikely(c->work & WORK_REAP))
             reap(c);
+        if (unlikely(c->work & WORK_MESSAGES))
+            see_to_messages();
+        if (unlikely(c->work & WORK_HELD))
+            upcall_before_wait();
         uint32_t work = c->work;
         c->work &= WORK_REAP;
         if (work & WORK_SCHEDULE)
             choose(work & WORK_TURN_OVER);
-        if (unlikely(c->current->restart))
-            redo_call(c->current);
-    } while (unlikely(c->work & ~(WORK_READY | WORK_FRAME)) && more_to_do(c));
+        if (unlikely(c->current->detour))
+            take_detour(c->current);
+    } while (unlikely(c->work & ~WORK_NONE) && more_to_do(c));
     c->work &= WORK_REAP;
+    if (unlikely((c->current->detour & DETOUR_HELD) | (c->attention & ATTENTION_HELD)))
+        note_held(c);
     if (!c->slice_armed && c->ready.top >= 0)
         arm_slice();
 }
@@ -258,7 +298,7 @@ bool schedule_preempt_point(void)
 
 long schedule_again(void)
 {
-    cpu()->current->restart = true;
+    cpu()->current->detour |= DETOUR_CALL;
     return 0;
 }
 

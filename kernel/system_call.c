@@ -56,6 +56,12 @@ long system_call(uint32_t number, struct SystemCallFrame *frame)
     return -ENOSYS;
 }
 
+long system_call_again(struct SystemCallFrame *frame)
+{
+    return frame->vector == FRAME_INT81 ? system_message(frame)
+                                        : system_call(frame->error, frame);
+}
+
 long sys_null(void)
 {
     return 0;

@@ -16,7 +16,8 @@
  * place.
  *
  * A system call's stub leaves eax, ecx and edx alone: the number stands in `error`, the
- * result goes into eax, and ecx and edx are lost. `vector` tells how the frame came to
+ * result goes into eax, and ecx and edx are lost. int 0x81's leaves nothing out, and has
+ * eax in `error`, too. `vector` tells how the frame came to
  * be: the exception's or interrupt's vector, or FRAME_….
  */
 struct SystemCallFrame {
@@ -35,12 +36,17 @@ struct SystemCallFrame {
 
 /* frame.vector of a system call, besides the vector 0x80. */
 #define FRAME_INT80 VECTOR_SYSTEM_CALL
+#define FRAME_INT81 VECTOR_SYSTEM_MESSAGE
 #define FRAME_SYSENTER 0x100
 #define FRAME_SYSCALL 0x101
 
 /* Calls the handler of `number` with the frame's words; its result, or -ENOSYS. A handler
  * that blocks the thread answers what is then overwritten by whoever ends the wait. */
 long system_call(uint32_t number, struct SystemCallFrame *frame);
+
+/* The call that the frame has made, by int 0x81; and whichever it has made, once more. */
+long system_message(struct SystemCallFrame *frame);
+long system_call_again(struct SystemCallFrame *frame);
 
 /* The call by a number of the bound range: a message, or -ENOSYS. */
 long bound_call(uint32_t number);

@@ -7,20 +7,12 @@
 #include "cpu.h"
 #include "port.h"
 #include "process.h"
+#include "request.h"
 #include "schedule.h"
+#include "timers.h"
+#include "upcall.h"
 
-/* What one timer interrupt does at most: timers that expire, or move within the wheel. If
- * there are more, the next interrupt follows after a gap in which others come in. */
-#define EXPIRE_BATCH 64
-#define EXPIRE_GAP_NS 10000
-
-static struct timing_wheel deadlines; /* of the threads that are `timed` */
 static uint32_t count;
-
-void thread_init(void)
-{
-    wheel_init(&deadlines);
-}
 
 uint32_t thread_count(void)
 {
@@ -43,6 +35,8 @@ struct thread *thread_create(struct process *process)
     list_init(&thread->sibling);
     list_init(&thread->queue);
     list_init(&thread->server_link);
+    list_init(&thread->upcalls);
+    watch_init(&thread->watch);
     count++;
     return thread;
 }
@@ -70,7 +64,7 @@ void thread_start(struct thread *thread)
 void thread_stop_timer(struct thread *thread)
 {
     if (thread->timed)
-        wheel_remove(&deadlines, &thread->timer);
+        timer_stop(&thread->timer);
     thread->timed = false;
 }
 
@@ -92,8 +86,11 @@ static void drop_partial(struct thread *thread)
     struct object *partial = thread->partial;
 
     thread->partial = NULL;
-    if (partial)
-        object_drop(partial);
+    if (!partial)
+        return;
+    if (partial->type == OBJECT_REQUEST)
+        request_leave(container_of(partial, struct request, object));
+    object_drop(partial);
 }
 
 void thread_end(struct thread *thread)
@@ -104,6 +101,8 @@ void thread_end(struct thread *thread)
     thread->state = THREAD_ENDED;
     drop_partial(thread);
     port_leave(thread);
+    upcall_leave(thread);
+    watch_end(&thread->watch, (const uint32_t[3]){0});
     arch_thread_stop(thread);
     list_remove(&thread->sibling);
     thread->process->thread_count--;
@@ -114,13 +113,21 @@ void thread_end(struct thread *thread)
         object_drop(&thread->object);
 }
 
+static void time_out(struct timer *timer, uint64_t now)
+{
+    struct thread *thread = container_of(timer, struct thread, timer);
+
+    thread->timed = false;
+    thread_wake(thread, thread->timeout_result);
+}
+
 void thread_block_until(uint64_t deadline, long result)
 {
     struct thread *thread = cpu()->current;
 
     thread->timeout_result = result;
     thread->timed = true;
-    arch_timer_set(wheel_insert(&deadlines, &thread->timer, deadline, arch_clock()));
+    timer_start(&thread->timer, deadline, time_out);
     thread_block();
 }
 
@@ -193,25 +200,12 @@ void thread_give_up_call(struct thread *thread)
     assert(thread->suspended && thread != cpu()->current);
     leave_waits(thread);
     thread->state = THREAD_SUSPENDED;
-    thread->restart = false;
+    thread->detour &= ~DETOUR_CALL;
     thread->progress = 0;
     drop_partial(thread);
     thread->long_message = false;
-    thread->bound_call = false;
+    thread->slow = 0;
     thread->finishing = false;
-}
-
-uint64_t thread_expire(uint64_t now)
-{
-    uint32_t budget = EXPIRE_BATCH;
-    struct timer *timer;
-
-    while ((timer = wheel_expire(&deadlines, now, &budget))) {
-        struct thread *thread = container_of(timer, struct thread, timer);
-        thread->timed = false;
-        thread_wake(thread, thread->timeout_result);
-    }
-    return budget ? wheel_next(&deadlines) : now + EXPIRE_GAP_NS;
 }
 
 long thread_look(handle_t handle, uint32_t rights, struct thread **thread)

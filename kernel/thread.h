@@ -19,6 +19,7 @@
 #include "object.h"
 #include "system_call.h"
 #include "timing_wheel.h"
+#include "watch.h"
 
 enum thread_status {
     THREAD_READY, /* running, or in the ready queue */
@@ -34,6 +35,7 @@ struct process;
 struct port;
 struct endpoint;
 struct reply;
+struct request;
 
 struct thread {
     struct object object;
@@ -45,15 +47,17 @@ struct thread {
     bool long_message;       /* [k] `message` is what it sends */
     uint8_t priority;        /* [k] at which it runs: 0 to PRIORITY_MAX */
     uint8_t base_priority;   /* [k] its own, without what it inherits */
-    bool restart;            /* [k] do the call in the frame again before going on */
+    uint8_t detour;          /* [k] DETOUR_…: to be done before it goes on */
     bool reaps;              /* [k] sees to what the dead left before it goes on */
     bool timed;              /* [k] in the wheel of deadlines */
     uint8_t futex_place;     /* [k] enum futex_place: waits on a word of memory */
     uint16_t turn;           /* [k] ready: cpu.slices when the turn began that it goes on
                                 with, or 0: its own is to come */
     uint8_t kind;            /* [k] if calling: enum message_kind */
-    uint32_t progress;       /* [k] if restart: what of the call is done; else 0 */
-    struct object *partial;  /* [k] if restart: held: what the call is making, or NULL */
+    uint32_t progress;       /* [k] if DETOUR_CALL: what of the call is done; else 0 */
+    struct object *partial;  /* [k] if DETOUR_CALL: held: what the call is making, or the
+                                request that it was given; if it waits: that it has sent;
+                                or NULL */
     struct process *process; /* [I] held until it ends; then only good for its quota */
     struct list sibling;     /* [k] in process->threads, until it ends */
     struct list queue;       /* [k] ready: in the ready queue; blocked: among waiters */
@@ -73,12 +77,26 @@ struct thread {
     bool faulted __attribute__((aligned(4))); /* [k] awaits what becomes of its fault */
     bool suspended;                           /* [k] it may wait, but not be ready */
     bool finishing;         /* [k] what has come must be copied to it, when it runs */
-    bool bound_call;        /* [k] its call's result is the answer's first word */
+    uint8_t slow;           /* [k] SLOW_… */
     struct message message; /* [k] what it sends; if faulted, the fault's; if finishing,
                                what has come */
     struct user_ptr message_at; /* [k] if it waits for an answer: where the user has it */
     struct message_window window; /* [k] where what it receives is put */
+
+    struct list upcalls;     /* [k] ports that have something for it: upcall.h */
+    struct watch watch;      /* [k] */
+    struct request *request; /* [I] whose proxy it is: request_proxy.c; or NULL */
 };
+
+/* thread.detour */
+#define DETOUR_CALL (1u << 0)   /* do the call in the frame again */
+#define DETOUR_UPCALL (1u << 1) /* see to upcalls */
+#define DETOUR_HELD (1u << 2) /* some are held, and it may not wait: upcall_before_wait \
+                               */
+
+/* thread.slow */
+#define SLOW_BOUND_CALL (1u << 0) /* its call's result is the answer's first word */
+#define SLOW_HELD (1u << 1)       /* it takes a detour */
 
 /* Makes a thread, not yet ready, at the process's cost; NULL if there is no memory. The
  * caller holds it. */
@@ -128,13 +146,13 @@ static inline void thread_complete(struct thread *thread, long result)
 {
     thread->frame.eax = (uint32_t)result;
     thread->long_message = false;
-    thread->bound_call = false;
+    thread->slow = 0;
     thread->state = THREAD_READY;
 }
 
 static inline void thread_redo(struct thread *thread)
 {
-    thread->restart = true;
+    thread->detour |= DETOUR_CALL;
     thread->state = THREAD_READY;
 }
 
@@ -146,11 +164,6 @@ void thread_resume(struct thread *thread);
 /* Ends a suspended thread's call, if it is in one, without an answer. */
 void thread_give_up_call(struct thread *thread);
 
-/* Wakes threads whose deadline has come, a bounded number of them; when it must be called
- * again, or UINT64_MAX. */
-uint64_t thread_expire(uint64_t now);
-
-void thread_init(void);
 uint32_t thread_count(void);
 
 #endif

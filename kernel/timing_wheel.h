@@ -27,9 +27,13 @@
 #define WHEEL_SLOTS (1u << WHEEL_DIGIT_BITS)
 #define WHEEL_LEVELS 11
 
+struct timer;
+typedef void timer_expire(struct timer *timer, uint64_t now);
+
 struct timer {
-    struct list link; /* in a slot, or among those that are being spread */
-    uint64_t tick;    /* when it is due */
+    struct list link;     /* in a slot, or among those that are being spread */
+    uint64_t tick;        /* when it is due */
+    timer_expire *expire; /* what timers.c does then */
 };
 
 struct timing_wheel {

@@ -24,6 +24,8 @@ enum gate {
     GATE_SYSENTER,
     GATE_SYSCALL,
     GATE_COUNT,
+    GATE_INT81 = GATE_COUNT, /* for system-call messages alone; always open */
+    GATE_CROSSINGS,
 };
 
 /*
@@ -109,8 +111,9 @@ struct process_info {
 /* Priorities of threads: the ready thread of the highest one runs. */
 #define PRIORITY_COUNT 64
 #define PRIORITY_MAX (PRIORITY_COUNT - 1)
-#define PRIORITY_DEFAULT 32 /* of init's first thread; others begin with their maker's \
-                             */
+#define PRIORITY_DEFAULT                                          \
+    32 /* of init's first thread; others begin with their maker's \
+        */
 
 struct thread_info {
     uint64_t time;          /* ns of processor time; with what direct calls took */
@@ -264,9 +267,9 @@ enum machine_action {
 };
 
 struct system_info {
-    uint64_t uptime;                /* ns */
-    uint64_t crossings[GATE_COUNT]; /* system calls by gate */
-    uint32_t frames_total;          /* page frames that the kernel manages */
+    uint64_t uptime;                    /* ns */
+    uint64_t crossings[GATE_CROSSINGS]; /* system calls by gate */
+    uint32_t frames_total;              /* page frames that the kernel manages */
     uint32_t frames_free;
     uint32_t log_start; /* the log holds bytes [log_start, log_end) */
     uint32_t log_end;
@@ -294,9 +297,9 @@ enum {
     AT_LIMEN_RESOURCE = 0x4c690001, /* handle: a resource, absent if not given */
     AT_LIMEN_ARCHIVE,               /* handle: the boot archive */
     AT_LIMEN_ARCHIVE_SIZE,
-    AT_LIMEN_STDIO, /* how descriptors 0 to 2 are served: enum stdio_mode */
-    AT_LIMEN_LOG,   /* handle: the kernel's log, to write */
-    AT_LIMEN_NAMES, /* handle: endpoint to the name server */
+    AT_LIMEN_STDIO,  /* how descriptors 0 to 2 are served: enum stdio_mode */
+    AT_LIMEN_LOG,    /* handle: the kernel's log, to write */
+    AT_LIMEN_NAMES,  /* handle: endpoint to the name server */
     AT_LIMEN_PORT,   /* handle, for a server: the port that it receives from */
     AT_LIMEN_INPUT,  /* handle: endpoint of the console that is descriptor 0 */
     AT_LIMEN_OUTPUT, /* and 1 */
@@ -305,8 +308,8 @@ enum {
 
 /* auxv entry, for a server: handle of the resource of that kind whose range begins there.
  * Memory begins at a whole page. */
-#define AT_LIMEN_RANGE(kind, first)                                                  \
-    (0x4d000000u | (uint32_t)(kind) << 20 |                                          \
+#define AT_LIMEN_RANGE(kind, first)         \
+    (0x4d000000u | (uint32_t)(kind) << 20 | \
      ((kind) == RESOURCE_MEMORY ? (first) >> PAGE_SHIFT : (first)))
 
 enum stdio_mode {

@@ -25,7 +25,8 @@
 
         .section .text.entry, "ax"
         .globl  entry_start, entry_end
-        .globl  entry_int80, entry_sysenter, entry_syscall, entry_debug, trap_vectors
+        .globl  entry_int80, entry_int81, entry_sysenter, entry_syscall
+        .globl  entry_debug, trap_vectors
         .globl  ordinary_call, kernel_exit, arch_leave, arch_leave_after_work
         .globl  debug_from_task
 entry_start:
@@ -132,6 +133,38 @@ entry_syscall:
         movl    FRAME_ESP - FRAME_SIZE(%edx), %esp
         sysretl
 
+/*
+ * int 0x81: system-call messages. eax = port, ecx = message, edx = size, ebx = deadline;
+ * comes back in eax, ecx, edx, and loses nothing else.
+ */
+        .balign 16
+entry_int81:
+        andl    $FLAGS_KEPT, FRAME_EFLAGS - FRAME_EIP(%esp)
+        pushl   %eax                            /* error: the port */
+        pushl   $KIND_INT81
+        pushl   %ebp
+        pushl   %edi
+        pushl   %esi
+        pushl   %ebx
+        pushl   %edx
+        pushl   %ecx
+        pushl   %eax
+        pushl   $FLAGS_CLEAN
+        popfl
+        CHECK_SEGMENTS FRAME_SIZE
+        addl    $1, crossings + CROSSED_INT81
+        adcl    $0, crossings + CROSSED_INT81 + 4
+        movl    %esp, %eax
+        movl    $kernel_stack_end, %esp
+        call    system_message                  /* (eax frame) */
+        testl   $~WORK_DONE, boot_cpu + CPU_WORK
+        jne     leave_call
+        movl    $0, boot_cpu + CPU_WORK
+        movl    esp0, %ecx
+        leal    -FRAME_SIZE(%ecx), %esp
+        movl    %eax, (%esp)
+        jmp     pop_frame
+
 /* What is no case for the fast path: esp as it was when that was tried. */
 ordinary_call:
         movl    (%esp), %ebx
@@ -167,6 +200,7 @@ arch_leave:
 
 leave_by_iret:
         movl    %eax, %esp
+pop_frame:
         popl    %eax
         popl    %ecx
         popl    %edx

@@ -8,6 +8,7 @@
  * A task switch sets CR0.TS, so an NMI may set it under the instructions here as well as
  * under a thread's: trap_kernel clears it again.
  */
+#include "arch.h"
 #include "assert.h"
 #include "cpu.h"
 #include "i386.h"
@@ -17,10 +18,13 @@
 #define MXCSR_DEFAULT 0x1f80u
 #define FXSAVE_FCW 0
 #define FXSAVE_MXCSR 24
+#define FXSAVE_MXCSR_MASK 28
+#define MXCSR_MASK_DEFAULT 0xffbfu
 #define FCW_DEFAULT 0x037fu
 
 struct thread *fpu_owner;
 static char initial[ARCH_FPU_SIZE] __attribute__((aligned(16)));
+static uint32_t mxcsr_mask; /* [I] bits of MXCSR that may be set; 0 without SSE */
 
 void fpu_allow(void)
 {
@@ -57,6 +61,19 @@ static void restore(const void *state)
         __asm__ volatile("fnclex\n\tfrstor (%0)" : : "r"(state) : "memory");
 }
 
+/* Section 11.6.6, volume 1: a picture's mask of 0 stands for the first processors'. */
+static void read_mxcsr_mask(void)
+{
+    static char picture[ARCH_FPU_SIZE] __attribute__((aligned(16)));
+
+    save(picture);
+    memcpy(&mxcsr_mask, picture + FXSAVE_MXCSR_MASK, sizeof(mxcsr_mask));
+    if (mxcsr_mask == 0)
+        mxcsr_mask = MXCSR_MASK_DEFAULT;
+    if (!cpu_features.sse)
+        mxcsr_mask = 0;
+}
+
 void fpu_init(void)
 {
     if (!cpu_features.fpu) {
@@ -71,7 +88,9 @@ void fpu_init(void)
         const uint16_t fcw = FCW_DEFAULT;
         const uint32_t mxcsr = MXCSR_DEFAULT;
         memcpy(initial + FXSAVE_FCW, &fcw, sizeof(fcw));
-        memcpy(initial + FXSAVE_MXCSR, &mxcsr, sizeof(mxcsr));
+        read_mxcsr_mask();
+        if (mxcsr_mask)
+            memcpy(initial + FXSAVE_MXCSR, &mxcsr, sizeof(mxcsr));
     } else {
         save(initial);
     }
@@ -107,14 +126,58 @@ void fpu_switch(struct thread *next)
         forbid();
 }
 
-void fpu_forget(struct thread *thread)
+/* The registers are the thread's no more. */
+static void disown(const struct thread *thread)
+{
+    if (fpu_owner != thread)
+        return;
+    fpu_owner = NULL;
+    cpu()->attention &= ~ATTENTION_FPU;
+    if (cpu_features.fpu)
+        forbid();
+}
+
+bool arch_fpu_used(const struct thread *thread)
+{
+    return thread->arch.fpu;
+}
+
+void arch_fpu_picture(struct thread *thread, uint8_t picture[ARCH_FPU_SIZE])
 {
     if (fpu_owner == thread) {
-        fpu_owner = NULL;
-        cpu()->attention &= ~ATTENTION_FPU;
-        if (cpu_features.fpu)
-            forbid();
+        fpu_allow();
+        save(thread->arch.fpu);
     }
+    disown(thread);
+    memcpy(picture, thread->arch.fpu, ARCH_FPU_SIZE);
+    memcpy(thread->arch.fpu, initial, sizeof(initial));
+}
+
+bool arch_fpu_set(struct thread *thread, const uint8_t *picture)
+{
+    if (!picture) {
+        fpu_forget(thread);
+        thread->arch.fpu = NULL;
+        return true;
+    }
+    if (!thread->arch.fpu)
+        thread->arch.fpu = slab_take(&thread->process->quota, SLAB_FPU);
+    if (!thread->arch.fpu)
+        return false;
+    disown(thread);
+    memcpy(thread->arch.fpu, picture, ARCH_FPU_SIZE);
+    if (cpu_features.fxsr) {
+        uint32_t mxcsr;
+        memcpy(&mxcsr, picture + FXSAVE_MXCSR, sizeof(mxcsr));
+        mxcsr &= mxcsr_mask; /* FXRSTOR takes no other bits: section 10.5.1.2, volume 1 */
+        memcpy((char *)thread->arch.fpu + FXSAVE_MXCSR, &mxcsr, sizeof(mxcsr));
+    }
+    return true;
+}
+
+void fpu_forget(struct thread *thread)
+{
+    disown(thread);
     if (thread->arch.fpu)
         slab_give(&thread->process->quota, thread->arch.fpu);
 }

@@ -8,7 +8,7 @@
 #include "i386.h"
 #include "memory.h"
 
-uint64_t crossings[GATE_COUNT]; /* counted by entry.S */
+uint64_t crossings[GATE_CROSSINGS]; /* counted by entry.S */
 
 static uint32_t open = 1u << GATE_INT80;
 static enum gate best = GATE_INT80;
@@ -57,7 +57,7 @@ void gates_init(enum gate_choice choice)
         open_syscall();
 }
 
-void arch_crossings(uint64_t counts[GATE_COUNT])
+void arch_crossings(uint64_t counts[GATE_CROSSINGS])
 {
     memcpy(counts, crossings, sizeof(crossings));
 }

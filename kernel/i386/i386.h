@@ -268,6 +268,10 @@ extern const struct arch_thread
     *thread_shown; /* [c] whose TLS descriptors the GDT holds */
 /* Waits, for which no thread's time counts. */
 void thread_idle(void (*wait)(void));
+/* Loads %fs and %gs. */
+void load_segments(const struct arch_thread *arch);
+/* A selector that is good to be loaded in user mode, or null. */
+uint16_t safe_selector(uint32_t selector);
 /* The part of a switch that is needed while ATTENTION_LAZY is set. */
 void thread_switch_lazily(struct thread *next);
 

@@ -18,7 +18,7 @@ void offsets(void);
 
 static_assert(offsetof(struct thread, long_message) == offsetof(struct thread, state) + 1,
               "fast_call.S clears it with the state");
-static_assert(offsetof(struct thread, bound_call) == offsetof(struct thread, faulted) + 3,
+static_assert(offsetof(struct thread, slow) == offsetof(struct thread, faulted) + 3,
               "fast_call.S compares four at once");
 
 void offsets(void)
@@ -41,10 +41,12 @@ void offsets(void)
     DEFINE(CPU_CURRENT, offsetof(struct cpu, current));
     DEFINE(CPU_TOP, offsetof(struct cpu, ready.top));
     DEFINE(CPU_SLICE_ARMED, offsetof(struct cpu, slice_armed));
+    DEFINE(WORK_DONE, WORK_FRAME);
     DEFINE(WORK_STEP, WORK_SINGLE_STEP);
     DEFINE(STEP, ATTENTION_STEP);
     DEFINE(LAZY, ATTENTION_LAZY);
     DEFINE(KIND_INT80, FRAME_INT80);
+    DEFINE(KIND_INT81, FRAME_INT81);
     DEFINE(KIND_SYSENTER, FRAME_SYSENTER);
     DEFINE(KIND_SYSCALL, FRAME_SYSCALL);
     DEFINE(FLAGS_KEPT, EFLAGS_KEPT);
@@ -89,4 +91,5 @@ void offsets(void)
     DEFINE(CROSSED_INT80, 8 * GATE_INT80);
     DEFINE(CROSSED_SYSENTER, 8 * GATE_SYSENTER);
     DEFINE(CROSSED_SYSCALL, 8 * GATE_SYSCALL);
+    DEFINE(CROSSED_INT81, 8 * GATE_INT81);
 }

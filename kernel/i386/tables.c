@@ -33,7 +33,8 @@ static struct arch_descriptor idt[PAGE_SIZE / sizeof(struct arch_descriptor)]
 
 struct main_task main_task;
 
-extern const char trap_vectors[], entry_int80[], entry_debug[], kernel_stack_end[];
+extern const char trap_vectors[], entry_int80[], entry_int81[], entry_debug[],
+    kernel_stack_end[];
 
 void gdt_set_task(uint32_t selector, const struct task_state *task, uint32_t limit)
 {
@@ -77,6 +78,7 @@ static void fill_idt(void)
             GATE_DPL_3);
     idt_set(VECTOR_OVERFLOW, trap_vectors + VECTOR_OVERFLOW * TRAP_STUB_SIZE, GATE_DPL_3);
     idt_set(VECTOR_SYSTEM_CALL, entry_int80, GATE_DPL_3);
+    idt_set(VECTOR_SYSTEM_MESSAGE, entry_int81, GATE_DPL_3);
 }
 
 static void load_tables(void)

@@ -59,7 +59,7 @@ static void save_segments(struct arch_thread *arch)
 
 /* Whatever selector a thread could load can be loaded again: the descriptors it may use
  * are always valid. */
-static void load_segments(const struct arch_thread *arch)
+void load_segments(const struct arch_thread *arch)
 {
     __asm__ volatile("movw %0, %%fs\n\tmovw %1, %%gs" : : "m"(arch->fs), "m"(arch->gs));
 }
@@ -145,7 +145,7 @@ ALWAYS_INLINE void switch_to(struct thread *previous, struct thread *next)
 
 _Noreturn static inline void leave_to(struct thread *thread)
 {
-    if (unlikely(thread->restart))
+    if (unlikely(thread->detour))
         arch_leave_after_work();
     arch_leave(&thread->frame);
 }
@@ -202,7 +202,7 @@ void arch_thread_report(struct thread *thread, struct thread_state *state)
         .ebp = frame->ebp,
         .esp = frame->esp,
         .eip = frame->eip,
-        .eflags = frame->eflags,
+        .eflags = frame->eflags | EFLAGS_IF, /* which SYSENTER takes away */
         .cs = frame->cs,
         .ss = frame->ss,
         .ds = SELECTOR_UDATA,
@@ -212,8 +212,7 @@ void arch_thread_report(struct thread *thread, struct thread_state *state)
     };
 }
 
-/* A selector that is good to be loaded in user mode, or null. */
-static uint16_t safe_selector(uint32_t selector)
+uint16_t safe_selector(uint32_t selector)
 {
     bool good = selector == SELECTOR_UDATA || selector == SELECTOR_UCODE ||
                 selector == SELECTOR_FS || selector == SELECTOR_GS;

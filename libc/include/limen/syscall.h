@@ -9,6 +9,7 @@
 #define LIMEN_SYSCALL_H
 
 #include <limen/abi.h>
+#include <limen/system_message.h>
 
 enum {
 #define SYSCALL(nr, name, params, words, args) SYS_LIMEN_##name = nr,

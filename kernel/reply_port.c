@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* Reply ports: see reply_port.h. */
+#include "reply_port.h"
+
+#include "arch.h"
+#include "cpu.h"
+#include "error.h"
+#include "process.h"
+#include "request.h"
+#include "system_call.h"
+#include "thread.h"
+#include "timers.h"
+#include "upcall.h"
+#include "user_copy.h"
+
+long reply_port_look(handle_t handle, uint32_t rights, struct reply_port **port)
+{
+    struct object *object;
+    long error = handle_look(&cpu()->current->process->handles, handle, OBJECT_REPLY_PORT,
+                             rights, &object);
+
+    *port = container_of(object, struct reply_port, object);
+    return error;
+}
+
+struct request *reply_port_first(const struct reply_port *port)
+{
+    return list_empty(&port->returned)
+               ? NULL
+               : container_of(port->returned.next, struct request, link);
+}
+
+static void stop_timer(struct reply_port *port)
+{
+    if (port->timed)
+        timer_stop(&port->timer);
+    port->timed = false;
+}
+
+bool reply_port_wants_upcall(const struct reply_port *port)
+{
+    return !list_empty(&port->returned) && port->thread && port->active < port->depth &&
+           (port->delay == 0 || port->late);
+}
+
+static void expire(struct timer *timer, uint64_t now)
+{
+    struct reply_port *port = container_of(timer, struct reply_port, timer);
+
+    port->timed = false;
+    port->late = true;
+    if (reply_port_wants_upcall(port))
+        upcall_post(port);
+}
+
+/* Something stands in the queue: sees to it that it leaves it as the policy says. */
+static void attend(struct reply_port *port)
+{
+    if (!port->thread || list_empty(&port->returned))
+        return;
+    if (port->delay && !port->late && !port->timed) {
+        port->timed = true;
+        timer_start(&port->timer, arch_clock() + port->delay, expire);
+    }
+    if (reply_port_wants_upcall(port))
+        upcall_post(port);
+}
+
+void reply_port_put(struct reply_port *port, struct request *request)
+{
+    if (!list_empty(&port->waiters)) {
+        request_give(request, container_of(port->waiters.next, struct thread, queue));
+        return;
+    }
+    if (list_empty(&port->returned)) {
+        port->late = false;
+        stop_timer(port);
+    }
+    list_append(&port->returned, &request->link);
+    attend(port);
+}
+
+/* --- Policies --- */
+
+static bool is_queue(const struct reply_policy *policy)
+{
+    return policy->kind == REPLY_QUEUE &&
+           (policy->depth | policy->thread.value | policy->entry | policy->stack |
+            policy->stack_size | policy->critical.address) == 0 &&
+           policy->delay == 0;
+}
+
+static long check(const struct reply_policy *policy)
+{
+    if (policy->reserved)
+        return -EINVAL;
+    if (is_queue(policy))
+        return 0;
+    if (policy->kind != REPLY_UPCALL || policy->depth == 0 ||
+        (policy->stack == 0 && policy->stack_size) ||
+        policy->stack_size > policy->stack || policy->critical.address % sizeof(uint32_t))
+        return -EINVAL;
+    if (policy->stack > KERNEL_BASE || !user_range_ok(policy->critical, sizeof(uint32_t)))
+        return -EFAULT;
+    return 0;
+}
+
+/* Reads a policy and finds its thread, borrowed, or NULL. */
+static long read_policy(struct user_ptr at, struct reply_policy *policy,
+                        struct thread **thread)
+{
+    long error = copy_from_user(policy, at, sizeof(*policy));
+
+    *thread = NULL;
+    if (error || (error = check(policy)) || policy->kind == REPLY_QUEUE)
+        return error;
+    error = thread_look(policy->thread, RIGHT_CONTROL, thread);
+    if (!error && (*thread)->process != cpu()->current->process)
+        error = -EBADF;
+    return error;
+}
+
+/* Nothing of the port waits for its thread any more. */
+static void leave_thread(struct reply_port *port)
+{
+    struct thread *thread = port->thread;
+
+    stop_timer(port);
+    list_remove(&port->upcall_link);
+    list_remove(&port->post_link);
+    port->thread = NULL;
+    if (thread)
+        object_drop(&thread->object);
+}
+
+static void set_policy(struct reply_port *port, const struct reply_policy *policy,
+                       struct thread *thread)
+{
+    if (thread)
+        object_hold(&thread->object);
+    leave_thread(port);
+    port->thread = thread;
+    port->depth = policy->depth;
+    port->entry = policy->entry;
+    port->stack = policy->stack;
+    port->stack_size = policy->stack_size;
+    port->critical = policy->critical;
+    port->delay = policy->delay;
+    port->late = false;
+    attend(port);
+}
+
+long sys_reply_port_create(struct user_ptr at)
+{
+    struct process *process = cpu()->current->process;
+    struct reply_policy policy;
+    struct thread *thread;
+    long error = read_policy(at, &policy, &thread);
+
+    if (error)
+        return error;
+    struct reply_port *port = slab_take(&process->quota, SLAB_REQUEST);
+    if (!port)
+        return process_no_memory();
+    object_init(&port->object, OBJECT_REPLY_PORT);
+    port->process = process;
+    list_init(&port->requests);
+    list_init(&port->returned);
+    list_init(&port->waiters);
+    list_init(&port->upcall_link);
+    list_init(&port->post_link);
+    long handle = handle_add(&process->handles, &port->object,
+                             RIGHT_READ | RIGHT_WRITE | RIGHT_CONTROL);
+    port->handle = (handle_t){(uint32_t)handle};
+    if (handle >= 0)
+        set_policy(port, &policy, thread);
+    object_drop(&port->object);
+    return handle;
+}
+
+long sys_reply_port_policy(handle_t handle, struct user_ptr at)
+{
+    struct reply_policy policy;
+    struct reply_port *port;
+    struct thread *thread;
+    long error = reply_port_look(handle, RIGHT_CONTROL, &port);
+
+    if (error || (error = read_policy(at, &policy, &thread)))
+        return error;
+    set_policy(port, &policy, thread);
+    return 0;
+}
+
+void reply_port_destroy(struct reply_port *port)
+{
+    struct process *process = port->process;
+
+    leave_thread(port);
+    while (!list_empty(&port->requests)) {
+        request_end(container_of(port->requests.next, struct request, sibling));
+        arch_take_interrupts();
+    }
+    while (!list_empty(&port->waiters)) {
+        thread_wake(container_of(port->waiters.next, struct thread, queue), -EPIPE);
+        arch_take_interrupts();
+    }
+    slab_give(&process->quota, port);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reply ports, to which requests come back. A reply port never leaves its process; with
+ * the last handle to it go all its requests.
+ *
+ * What comes back is given to a thread that waits, else it queues. With REPLY_UPCALL the
+ * port then stands in its thread's list of upcalls: see upcall.h.
+ */
+#ifndef KERNEL_REPLY_PORT_H
+#define KERNEL_REPLY_PORT_H
+
+#include <limen/system_message.h>
+
+#include "object.h"
+#include "timing_wheel.h"
+
+struct process;
+struct request;
+struct thread;
+
+struct reply_port {
+    struct object object;
+    struct process *process;    /* [I] borrowed: whose it is */
+    handle_t handle;            /* [I] in its table */
+    struct list requests;       /* [k] all of it that are not over */
+    struct list returned;       /* [k] requests, the oldest first */
+    struct list waiters;        /* [k] threads that wait for any */
+    struct thread *thread;      /* [k] held: gets upcalls; or NULL: they queue */
+    struct list upcall_link;    /* [k] in thread->upcalls */
+    struct list post_link;      /* [k] among those whose thread has yet to be looked at */
+    struct timer timer;         /* [k] if timed */
+    uint64_t delay;             /* [k] ns, until an upcall */
+    uint32_t active;            /* [k] upcalls that were made and are not ended */
+    uint32_t depth;             /* [k] how many of them there may be */
+    uint32_t entry;             /* [k] where an upcall begins */
+    uint32_t stack, stack_size; /* [k] its end and size, or 0 */
+    struct user_ptr critical;   /* [k] or null */
+    bool timed;                 /* [k] */
+    bool late;                  /* [k] the delay has passed */
+};
+
+/* A request has come back, and nobody waits for it alone. */
+void reply_port_put(struct reply_port *port, struct request *request);
+
+/* Whether there is something for an upcall, and it may be made. */
+bool reply_port_wants_upcall(const struct reply_port *port);
+
+/* Takes the request out that came back first, or NULL. */
+struct request *reply_port_first(const struct reply_port *port);
+
+/* Finds the port behind a handle of the running process, borrowed; 0 or an error. */
+[[nodiscard]] long reply_port_look(handle_t handle, uint32_t rights,
+                                   struct reply_port **port);
+
+/* Object's end. */
+void reply_port_destroy(struct reply_port *port);
+
+#endif

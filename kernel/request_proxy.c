@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Requests that wait as a thread does: for the answer to a call, or for a futex. In the
+ * sender's place waits its proxy, a thread that is always suspended. To whomever it calls
+ * it is a caller like others: it can be answered now or later, by words, bytes and
+ * handles, it lends its priority, and who asks for its bytes gets them. What would make
+ * it ready ends the request.
+ */
+#include "cpu.h"
+#include "error.h"
+#include "futex.h"
+#include "handle.h"
+#include "memory.h"
+#include "message.h"
+#include "port.h"
+#include "process.h"
+#include "request.h"
+#include "thread.h"
+#include "user_copy.h"
+
+static struct thread *create(struct request *request)
+{
+    struct thread *proxy = thread_create(request->process);
+
+    if (!proxy)
+        return NULL;
+    proxy->suspended = true;
+    proxy->state = THREAD_SUSPENDED;
+    proxy->request = request;
+    request->proxy = proxy;
+    return proxy;
+}
+
+static long begin_long(struct thread *proxy, struct user_ptr message)
+{
+    proxy->message_at = message;
+    proxy->long_message = true;
+    return message_begin(proxy, message);
+}
+
+long request_begin_call(struct request *request, const struct system_message *message,
+                        struct endpoint *endpoint)
+{
+    struct thread *proxy = create(request);
+    long error = 0;
+
+    if (!proxy)
+        return -ENOMEM;
+    if (request->operation == REQUEST_CALL)
+        memcpy(proxy->frame.words, message->words, sizeof(message->words));
+    else
+        error = begin_long(proxy, (struct user_ptr){message->words[0]});
+    return error ? error : port_request(endpoint, proxy);
+}
+
+long request_begin_futex(struct request *request, struct user_ptr word, uint32_t expected)
+{
+    struct thread *proxy = create(request);
+    uint32_t value;
+    long error;
+
+    if (!proxy)
+        return -ENOMEM;
+    if ((error = futex_check(word)) ||
+        (error = copy_from_user(&value, word, sizeof(value))))
+        return error;
+    if (value != expected)
+        return -EAGAIN;
+    proxy->state = THREAD_BLOCKED;
+    futex_join(proxy, word.address);
+    return 0;
+}
+
+void request_proxy_done(struct thread *proxy)
+{
+    struct request *request = proxy->request;
+    struct request_result *result = &request->result;
+    long answer = (long)proxy->frame.eax;
+
+    if (answer < 0) {
+        result->error = (int32_t)answer;
+    } else if (request->operation == REQUEST_CALL) {
+        memcpy(result->words, proxy->frame.words, sizeof(result->words));
+    } else if (request->operation == REQUEST_MESSAGE_CALL) {
+        result->words[0] = (uint32_t)answer;
+        result->words[1] = proxy->frame.words[0];
+        result->words[2] = proxy->frame.words[1];
+        request->untold = MESSAGE_HANDLE_COUNT(answer);
+    }
+    request_return(request);
+}
+
+long request_tell_handles(struct request *request)
+{
+    const struct thread *proxy = request->proxy;
+    long error = 0;
+
+    if (likely(request->untold == 0))
+        return 0;
+    error = copy_to_user(message_handles(proxy->message_at), proxy->message.handles,
+                         request->untold * sizeof(handle_t));
+    if (!error)
+        request->untold = 0;
+    return error;
+}
+
+void request_destroy_proxy(struct request *request)
+{
+    struct thread *proxy = request->proxy;
+
+    for (uint32_t i = 0; i < request->untold; i++) {
+        struct object *object =
+            handle_take(&request->process->handles, proxy->message.handles[i]);
+        if (object)
+            object_drop(object);
+    }
+    proxy->state = THREAD_ENDED;
+    object_drop(&proxy->object);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernel's timers: what is to be done at a time. One wheel holds all of them. */
+#ifndef KERNEL_TIMERS_H
+#define KERNEL_TIMERS_H
+
+#include "timing_wheel.h"
+
+void timers_init(void);
+
+/* Calls `expire` at the deadline or soon after, once, unless it is stopped before. */
+void timer_start(struct timer *timer, uint64_t deadline, timer_expire *expire);
+
+/* The timer must have been started, and not have expired. */
+void timer_stop(struct timer *timer);
+
+/* Does what is due, a bounded number of it; when it must be called again, or UINT64_MAX.
+ */
+uint64_t timers_expire(uint64_t now);
+
+#endif

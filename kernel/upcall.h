@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Upcalls: a message that came back makes its port's thread run a function. upcall.pml
+ * is the protocol's model.
+ *
+ * A port that has something for an upcall stands in thread->upcalls, and DETOUR_UPCALL
+ * makes the thread look at it on its way out of the kernel: there its state is whole, and
+ * it is in no call. If it waits in one, that is ended first. Upcalls are only made, and
+ * words of critical sections only read and written, when the kernel is about to be left.
+ */
+#ifndef KERNEL_UPCALL_H
+#define KERNEL_UPCALL_H
+
+struct reply_port;
+struct thread;
+
+/* The port wants an upcall: reply_port_wants_upcall. */
+void upcall_post(struct reply_port *port);
+
+/* Ends the waits of those threads whose ports have posted since, but where they are in a
+ * critical section. */
+void upcall_end_waits(void);
+
+/* The running thread, for which upcalls are held, is about to wait: does not let it
+ * where its critical section says so. */
+void upcall_before_wait(void);
+
+/* Makes the running thread's upcalls, as far as they are not held. */
+void upcall_make(void);
+
+/* The thread has ended: its ports are queues. */
+void upcall_leave(struct thread *thread);
+
+#endif

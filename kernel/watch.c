@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* Ends and signals: see watch.h. */
+#include "watch.h"
+
+#include "arch.h"
+#include "error.h"
+#include "memory.h"
+#include "request.h"
+
+void watch_end(struct watch *watch, const uint32_t words[3])
+{
+    while (!list_empty(&watch->ends)) {
+        struct request *request = container_of(watch->ends.next, struct request, place);
+        memcpy(request->result.words, words, sizeof(request->result.words));
+        request_return(request);
+        arch_take_interrupts();
+    }
+}
+
+/* Gives the request those of the posted signals that it listens for; whether there are
+ * any. */
+static bool take_posted(struct watch *watch, struct request *request)
+{
+    uint64_t signals = watch->posted & request->signals;
+
+    watch->posted &= ~signals;
+    request->result.words[0] |= (uint32_t)signals;
+    request->result.words[1] |= (uint32_t)(signals >> 32);
+    return signals;
+}
+
+/* There are no more listeners than signals. */
+void watch_post(struct watch *watch, uint64_t signals)
+{
+    struct list *next;
+
+    watch->posted |= signals;
+    for (struct list *link = watch->listeners.next; link != &watch->listeners;
+         link = next) {
+        struct request *request = container_of(link, struct request, place);
+        next = link->next;
+        if (take_posted(watch, request))
+            request_return(request);
+    }
+}
+
+long watch_listen(struct watch *watch, struct request *request)
+{
+    for (struct list *link = watch->listeners.next; link != &watch->listeners;
+         link = link->next)
+        if (container_of(link, struct request, place)->signals & request->signals)
+            return -EBUSY;
+    list_append(&watch->listeners, &request->place);
+    if (take_posted(watch, request))
+        request_return(request);
+    return 0;
+}
