@@ -52,8 +52,11 @@ void nmi_tell(void)
  * An NMI strikes anywhere, also amid a write to the log or a read of the clock: one that
  * met the kernel is only noted, and told on the way out. One in idle_wait skips its HLT:
  * else it would be told late, and, between STI and HLT, let an interrupt in there, upon
- * which the processor would halt.
+ * which the processor would halt. Between STI and SYSEXIT it would let one in on a stack
+ * that is none: there the STI is done once more.
  */
+#define SYSEXIT 0x350fu
+#define STI_SIZE 1
 void on_nmi(void);
 void on_nmi(void)
 {
@@ -62,6 +65,10 @@ void on_nmi(void)
     tss->cr3 = paging_current_directory().address;
     if (tss->eip >= (uint32_t)idle_wait && tss->eip < (uint32_t)idle_end)
         tss->eip = (uint32_t)idle_end;
+    if (tss->cs == SELECTOR_KCODE && *(const uint16_t *)tss->eip == SYSEXIT) {
+        tss->eip -= STI_SIZE;
+        tss->eflags &= ~EFLAGS_IF;
+    }
     nmi_count++;
     if (tss->cs == SELECTOR_KCODE)
         cpu()->work |= WORK_NMI;
