@@ -22,6 +22,8 @@ static_assert(RIGHTS_ALL <= SLOT_MASK, "the rights have room");
 /* The rights that mean something for the object. */
 static uint32_t meaningful(const struct object *object)
 {
+    if (object->type == OBJECT_REPLY_PORT) /* which never leaves its process */
+        return RIGHT_DUPLICATE | RIGHT_READ | RIGHT_WRITE | RIGHT_CONTROL;
     return RIGHTS_ALL & ~(object->type == OBJECT_ENDPOINT ? 0 : RIGHT_SEND) &
            ~(object->type == OBJECT_PORT ? 0 : RIGHT_RECEIVE | RIGHT_MINT);
 }

@@ -169,8 +169,7 @@ long sys_reply_port_create(struct user_ptr at)
     list_init(&port->waiters);
     list_init(&port->upcall_link);
     list_init(&port->post_link);
-    long handle = handle_add(&process->handles, &port->object,
-                             RIGHT_READ | RIGHT_WRITE | RIGHT_CONTROL);
+    long handle = handle_add(&process->handles, &port->object, RIGHTS_ALL);
     port->handle = (handle_t){(uint32_t)handle};
     if (handle >= 0)
         set_policy(port, &policy, thread);

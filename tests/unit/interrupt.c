@@ -162,6 +162,12 @@ void port_post(struct port *port, struct port_event *event)
     port->pending++;
 }
 
+/* Requests are not bound here. */
+void request_return(struct request *request)
+{
+    fail_msg("a request was told");
+}
+
 /* As traps.c does it; false: it was spurious. */
 static bool handle(uint32_t vector)
 {

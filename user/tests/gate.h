@@ -136,6 +136,10 @@ static inline long probe_cross(void (*stub)(void), uint32_t number,
     gate_probe.in.edx = 0x2468ace0;
     gate_probe.in.eflags = 2 | FLAG_IF | FLAG_CF;
     test_gate_probe();
+    if (number == SYS_LIMEN_sendsys) { /* tells by them */
+        gate_probe.in.esi = gate_probe.out.esi;
+        gate_probe.in.edi = gate_probe.out.edi;
+    }
     return (long)gate_probe.out.eax;
 }
 

@@ -407,6 +407,49 @@ static void step_ports(void)
     (void)limen_handle_close(handle_of(server));
 }
 
+/* One that is taken: how many comes back in edi, where the size was. */
+static void step_sent(const char *text, uint32_t to, struct system_message *message)
+{
+    uint32_t words[4] = {to, address_of(message), sizeof(*message), 0};
+    long answer = probe_cross(gate->stub, SYS_LIMEN_sendsys, words);
+    bool right = gate_probe.out.esi == words[1] && gate_probe.out.edi == 1;
+    record(text, answer == 0 && right, probe_complaint(), answer, 0);
+    call_is_tested[SYS_LIMEN_sendsys] = true;
+}
+
+static void step_system_messages(void)
+{
+    static const struct reply_policy policy = {.kind = REPLY_QUEUE};
+    static const struct reply_policy bad_policy = {.kind = REPLY_QUEUE, .depth = 1};
+    static const struct upcall no_upcall;
+    static struct system_message message;
+    uint32_t at = address_of(&message);
+    uint32_t size = sizeof(message);
+    uint32_t port = (uint32_t)step("reply_port_create", SYS_LIMEN_reply_port_create,
+                                   address_of(&policy), 0, 0, 0, A_HANDLE);
+    step("reply_port_create: a field too many", SYS_LIMEN_reply_port_create,
+         address_of(&bad_policy), 0, 0, 0, -EINVAL);
+    step("reply_port_policy", SYS_LIMEN_reply_port_policy, port, address_of(&policy), 0,
+         0, 0);
+    step("reply_port_policy: no such port", SYS_LIMEN_reply_port_policy, 1,
+         address_of(&policy), 0, 0, -EBADF);
+    message = (struct system_message){.operation = SYSTEM_NULL};
+    step_sent("sendsys: nothing", SYSTEM_VERSION, &message);
+    step("sendsys: another version", SYS_LIMEN_sendsys, 2, at, size, 0, -EINVAL);
+    step("sendsys: half a message", SYS_LIMEN_sendsys, 1, at, size / 2, 0, -EINVAL);
+    step("sendsys: with a deadline", SYS_LIMEN_sendsys, 1, at, size,
+         address_of(&time_past), -EINVAL);
+    step("sendsys: to a reply port", SYS_LIMEN_sendsys, port, at, size, 0, -EBADF);
+    step("waitsys: nothing has come", SYS_LIMEN_sendsys, port, 0, 0xffffffff, 0, -EAGAIN);
+    step("waitsys: in time", SYS_LIMEN_sendsys, port, 0, 0, address_of(&time_past),
+         -ETIMEDOUT);
+    step("waitsys: not in flight", SYS_LIMEN_sendsys, port, at, 0, 0, -ESRCH);
+    step("flushsys: nothing is held", SYS_LIMEN_sendsys, 1, 0, 0, 0, 0);
+    step("upcall_return: there is none", SYS_LIMEN_upcall_return, port,
+         address_of(&no_upcall), 0, 0, -EINVAL);
+    step("handle_close: a reply port", SYS_LIMEN_handle_close, port, 0, 0, 0, 0);
+}
+
 static void step_interrupts(uint32_t resource)
 {
     handle_t port = {(uint32_t)limen_port_create()};
@@ -520,6 +563,7 @@ static void test_gate(enum gate number, uint32_t resource)
     step_machine(resource);
     step_interrupts(resource);
     step_ports();
+    step_system_messages();
     step_unknown_numbers();
     check_exit("process_exit", number, SYS_LIMEN_process_exit);
     check_exit("thread_exit: of the last thread", number, SYS_LIMEN_thread_exit);

@@ -102,6 +102,7 @@ static void make_pages(void)
 }
 
 static handle_t memory;
+static handle_t reply_port;
 
 static void make_processes(void)
 {
@@ -110,6 +111,8 @@ static void make_processes(void)
     living = child_create(CHILD_PAGES).process;
     must(ended.value != 0 && living.value != 0, "no process to ask about");
     must(limen_process_kill(ended, 3) == 0, "no ended process");
+    static const struct reply_policy queue = {.kind = REPLY_QUEUE};
+    reply_port = handle_of(limen_reply_port_create(&queue));
 }
 
 /* --- A caller to answer: its bytes are what message_read and message_write name --- */
@@ -183,6 +186,8 @@ static void other_arguments(uint32_t number, uint32_t words[WORDS])
         words[1] = address_of(good) + 64;
     if (is_message(number))
         receive_caller();
+    if (is_message(number) || number == SYS_LIMEN_upcall_return)
+        memset((void *)last_page, 0, PAGE_SIZE); /* other calls have written there */
     if (number == SYS_LIMEN_message_read || number == SYS_LIMEN_message_write)
         words[1] = 0;
     if (number == SYS_LIMEN_log_read || number == SYS_LIMEN_resource_derive)
@@ -191,6 +196,18 @@ static void other_arguments(uint32_t number, uint32_t words[WORDS])
         words[1] = system_now().log_start;
     if (number == SYS_LIMEN_log_write)
         words[0] = (uint32_t)getauxval(AT_LIMEN_LOG);
+    if (number == SYS_LIMEN_reply_port_policy)
+        words[0] = reply_port.value;
+}
+
+/* For the deadline it waits, without waiting, else it sends. */
+static void sendsys_arguments(int argument, uint32_t words[WORDS])
+{
+    bool waits = argument == 3;
+    words[0] = waits ? reply_port.value : SYSTEM_VERSION;
+    words[1] = waits ? 0 : words[1];
+    words[2] = waits ? (uint32_t)-1 : sizeof(struct system_message);
+    words[3] = 0;
 }
 
 /* Where all is right with them, some calls wait for ever, and a thread created from any
@@ -226,14 +243,18 @@ static bool is_right(uint32_t number, int argument, const struct place *place,
 {
     bool constant = strncmp(calls[number].types[argument], "const", 5) == 0;
     bool error = answer == -EFAULT ||
-                 (is_futex(number) && (place->address & 3) != 0 && answer == -EINVAL);
+                 (is_futex(number) && (place->address & 3) != 0 && answer == -EINVAL) ||
+                 (number == SYS_LIMEN_sendsys && argument == 1 &&
+                  (place->address & 15) != 0 && answer == -EINVAL);
     switch (place->kind) {
     case PLACE_KERNEL:
         return error;
     case PLACE_HOLE:
         return error || (number == SYS_LIMEN_futex_wake && answer == 0) ||
                (number == SYS_LIMEN_futex_requeue && answer == 0) ||
-               (number == SYS_LIMEN_message_window && place->address == 0);
+               (number == SYS_LIMEN_message_window && place->address == 0) ||
+               (number == SYS_LIMEN_sendsys && argument == 3 && place->address == 0 &&
+                answer == -EAGAIN);
     case PLACE_HALF:
         return error || (is_buffer(number, argument) && answer >= 0 && answer < 16);
     case PLACE_READ_ONLY:
@@ -242,6 +263,7 @@ static bool is_right(uint32_t number, int argument, const struct place *place,
         if (constant || is_futex(number))
             return answer != -EFAULT;
         return error || (number == SYS_LIMEN_memory_map && answer < 0) ||
+               (number == SYS_LIMEN_sendsys && answer == -EINVAL) ||
                (is_message(number) && answer == -E2BIG) ||
                (number == SYS_LIMEN_message_call && answer < 0);
     default:
@@ -325,6 +347,8 @@ static void probe_place(const struct gate_choice *gate, uint32_t number, int arg
         return;
     memcpy(good, &expected, sizeof(expected));
     other_arguments(number, words);
+    if (number == SYS_LIMEN_sendsys)
+        sendsys_arguments(argument, words);
     words[argument] = place->address;
     answer = probe_cross(gate->stub, number, words);
     complaint = probe_complaint();

@@ -26,6 +26,7 @@ enum kind {
     PORT,     /* where a message waits */
     ENDPOINT, /* to a port that is gone */
     INTERRUPT,
+    REPLY_PORT,
     REPLY, /* to a child that waits for it */
     ANY,   /* a process, where every kind is taken */
 };
@@ -45,6 +46,7 @@ struct row {
 #define CHILD_FIRST (1u << 2)  /* words[0] is to be another process */
 #define CLOSES (1u << 3)       /* the handle is gone afterwards */
 #define TAKES_MEMORY (1u << 4) /* processes and memory objects alike */
+#define TAKES_VERSION (1u << 5) /* what is below SYSTEM_VERSIONS is no handle */
 
 static uint8_t buffer[64];
 static struct process_end ended;
@@ -53,6 +55,9 @@ static struct memory_map map = {.size = PAGE_SIZE, .flags = RW};
 static const struct thread_start start = {.eip = CHILD_CODE};
 static const struct resource_range range = {RESOURCE_PORTS, IO_PORT, 1};
 static struct message message;
+static struct system_message system_message __attribute__((aligned(16)));
+static const struct reply_policy policy = {.kind = REPLY_QUEUE};
+static const struct upcall upcall;
 static handle_t root;
 static handle_t live_port, live_endpoint;
 
@@ -151,6 +156,15 @@ static void make_rows(void)
                             {0, PRIORITY_DEFAULT}, TAKES_SELF));
     add_row((struct row)ROW(thread_info, 0, THREAD, RIGHT_READ, {0, ADDRESS(buffer)},
                             TAKES_SELF));
+    add_row((struct row)ROW(sendsys, 0, ENDPOINT, RIGHT_SEND,
+                            {0, ADDRESS(&system_message), sizeof(system_message)},
+                            TAKES_VERSION));
+    add_row((struct row)ROW(sendsys, 0, REPLY_PORT, RIGHT_READ, {0, 0, (uint32_t)-1},
+                            TAKES_VERSION));
+    add_row((struct row)ROW(reply_port_policy, 0, REPLY_PORT, RIGHT_CONTROL,
+                            {0, ADDRESS(&policy)}, 0));
+    add_row((struct row)ROW(upcall_return, 0, REPLY_PORT, RIGHT_CONTROL,
+                            {0, ADDRESS(&upcall)}, TAKES_SELF));
     add_row((struct row)ROW(syscall_bind, 0, RESOURCE, RIGHT_CONTROL,
                             {0, SYSCALL_BOUND_FIRST}, 0));
     add_row((struct row)ROW(syscall_bind, 2, ENDPOINT, RIGHT_SEND,
@@ -251,6 +265,8 @@ static handle_t make_object(enum kind kind)
         return make_port();
     case ENDPOINT:
         return make_endpoint();
+    case REPLY_PORT:
+        return handle_of(limen_reply_port_create(&policy));
     case REPLY:
         return make_reply();
     case INTERRUPT:
@@ -286,6 +302,7 @@ static long cross(const struct row *row, handle_t handle)
         words[0] = child.process.value;
     }
     message = (struct message){0};
+    system_message = (struct system_message){0};
     if (row->number == SYS_LIMEN_memory_map)
         map.address = 0;
     if (row->number == SYS_LIMEN_log_read)
@@ -337,10 +354,18 @@ static bool needs_its_right(void)
     return step_ok(answer_with(row, 0) == -EPERM, "with no right", 0) && right;
 }
 
+static bool answers_bad(handle_t handle, long *answer)
+{
+    bool version = row_now->flags & TAKES_VERSION && handle.value < SYSTEM_VERSIONS;
+    *answer = cross(row_now, handle);
+    return *answer == -EBADF || (version && (*answer == -EINVAL || *answer == 0));
+}
+
 static bool is_bad(handle_t handle, const char *what)
 {
-    long answer = cross(row_now, handle);
-    return step_ok(answer == -EBADF, what, answer);
+    long answer;
+    bool right = answers_bad(handle, &answer);
+    return step_ok(right, what, answer);
 }
 
 /* Every generation that the handle's slot can have but its own. */
@@ -348,11 +373,12 @@ static bool forged_generations(handle_t good)
 {
     uint32_t slot = good.value & ((1u << SLOT_BITS) - 1);
     uint32_t wrong = 0;
+    long answer;
     for (uint32_t generation = 0; generation < 1u << (32 - SLOT_BITS); generation++) {
         handle_t forged = {generation << SLOT_BITS | slot};
         if (forged.value == good.value || forged.value == 0)
             continue;
-        wrong += cross(row_now, forged) != -EBADF;
+        wrong += !answers_bad(forged, &answer);
     }
     return step_ok(wrong == 0, "forged generations that were taken", wrong);
 }
