@@ -108,8 +108,10 @@ void arch_upcall_begin(struct thread *thread, uint32_t entry, uint32_t at);
 void arch_frame_fault(struct SystemCallFrame *frame);
 /* Whether the thread has FPU state of its own. */
 bool arch_fpu_used(const struct thread *thread);
-/* Takes the running thread's FPU state: it is as at its start. */
+/* Reads the running thread's FPU state, which it has. */
 void arch_fpu_picture(struct thread *thread, uint8_t picture[ARCH_FPU_SIZE]);
+/* The running thread's FPU, if it has used it, is as at a thread's start. */
+void arch_fpu_reset(struct thread *thread);
 /* Gives the running thread this state, or none; false: there is no memory for it. */
 bool arch_fpu_set(struct thread *thread, const uint8_t *picture);
 /* Forgets a process's address space and I/O ports where the processor still has them. */

@@ -138,6 +138,8 @@ static void set_policy(struct reply_port *port, const struct reply_policy *polic
 {
     if (thread)
         object_hold(&thread->object);
+    if (port->thread && port->thread->state == THREAD_ENDED)
+        port->active = 0; /* who was to end them has ended */
     leave_thread(port);
     port->thread = thread;
     port->depth = policy->depth;

@@ -225,6 +225,8 @@ static void take_detour(struct thread *thread)
 {
     if (thread->detour & DETOUR_CALL) {
         thread->detour &= ~DETOUR_CALL;
+        if (unlikely(thread->detour))
+            cpu()->work |= WORK_HELD; /* should it have to wait */
         thread->frame.eax = (uint32_t)system_call_again(&thread->frame);
     }
     if (unlikely(thread->detour & DETOUR_UPCALL) && !(thread->detour & DETOUR_CALL) &&

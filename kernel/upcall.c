@@ -40,8 +40,27 @@ void upcall_leave(struct thread *thread)
 
 /* --- Critical sections --- */
 
-/* The port's word, whosever address space is loaded. What cannot be read is as good as
- * 0: then nobody can have written to it. */
+/* The frame of the port's word, whosever address space is loaded. Nothing is reaped for
+ * it, so that no object goes meanwhile; interrupts may come in. */
+static phys_t word_frame(const struct reply_port *port, bool write)
+{
+    struct space *space = &port->process->space;
+    uint32_t address = port->critical.address;
+    uint32_t entry;
+
+    for (;;) {
+        phys_t frame = arch_lookup(space, address, &entry);
+        if (frame.address != PHYS_NONE.address &&
+            entry & (write ? MEMORY_WRITE : MEMORY_READ))
+            return frame;
+        enum fault_result result = space_fault(space, address, write);
+        if (result != FAULT_RESOLVED && result != FAULT_AGAIN)
+            return PHYS_NONE;
+    }
+}
+
+/* The port's word. What cannot be read is as good as 0: then nobody can have written to
+ * it. */
 static uint32_t read_critical(const struct reply_port *port)
 {
     uint32_t address = port->critical.address;
@@ -49,29 +68,27 @@ static uint32_t read_critical(const struct reply_port *port)
 
     if (address == 0)
         return 0;
-    phys_t frame = space_page(&port->process->space, address, false);
+    phys_t frame = word_frame(port, false);
     if (frame.address != PHYS_NONE.address)
         arch_page_read(frame, address % PAGE_SIZE, &word, sizeof(word));
     return word;
 }
 
-static void write_critical(const struct reply_port *port, uint32_t word)
-{
-    uint32_t address = port->critical.address;
-    phys_t frame = space_page(&port->process->space, address, true);
-
-    if (frame.address != PHYS_NONE.address)
-        arch_page_write(frame, address % PAGE_SIZE, &word, sizeof(word));
-}
-
-/* Whether the port's upcalls are held now, which its word then tells. */
+/* Whether the port's upcalls are held now, which its word then tells; if it cannot be
+ * told yet, the thread has to look once more. */
 static bool held(const struct reply_port *port, uint32_t *word)
 {
     *word = read_critical(port);
     if ((*word & CRITICAL_COUNT) == 0)
         return false;
-    if (!(*word & CRITICAL_HELD))
-        write_critical(port, *word | CRITICAL_HELD);
+    if (*word & CRITICAL_HELD)
+        return true;
+    phys_t frame = word_frame(port, true);
+    *word |= CRITICAL_HELD;
+    if (frame.address != PHYS_NONE.address)
+        arch_page_write(frame, port->critical.address % PAGE_SIZE, word, sizeof(*word));
+    else
+        port->thread->detour |= DETOUR_UPCALL;
     return true;
 }
 
@@ -95,6 +112,19 @@ static void interrupt(struct thread *thread)
         thread_wake(thread, -EINTR);
 }
 
+/* The thread waits on; what ends that must let it take its detour. */
+static void wait_slowly(struct thread *thread)
+{
+    thread->slow |= SLOW_HELD;
+    if (thread->state == THREAD_RECEIVING)
+        port_receive_slowly(thread);
+}
+
+static bool may_interrupt(uint32_t word)
+{
+    return !(word & CRITICAL_COUNT) || word & CRITICAL_INTERRUPT;
+}
+
 void upcall_end_waits(void)
 {
     uint32_t word;
@@ -103,8 +133,16 @@ void upcall_end_waits(void)
         struct reply_port *port =
             container_of(list_take(&posted), struct reply_port, post_link);
         struct thread *thread = port->thread;
-        if (waits(thread) && (!held(port, &word) || word & CRITICAL_INTERRUPT))
+        if (!waits(thread))
+            continue;
+        (void)held(port, &word);
+        if (!waits(thread) || !reply_port_wants_upcall(port))
+            continue; /* something else came meanwhile */
+        if (may_interrupt(word))
             interrupt(thread);
+        else
+            wait_slowly(thread);
+        arch_take_interrupts();
     }
 }
 
@@ -114,17 +152,23 @@ void upcall_before_wait(void)
 
     if (!waits(self))
         return;
-    for (struct list *link = self->upcalls.next; link != &self->upcalls;
+    self->detour &= ~DETOUR_HELD;
+    for (struct list *link = self->upcalls.next; link != &self->upcalls && waits(self);
          link = link->next) {
-        uint32_t word = read_critical(container_of(link, struct reply_port, upcall_link));
-        if (!(word & CRITICAL_COUNT) || word & CRITICAL_INTERRUPT) {
-            interrupt(self);
+        struct reply_port *port = container_of(link, struct reply_port, upcall_link);
+        if (!reply_port_wants_upcall(port))
+            continue;
+        if (may_interrupt(read_critical(port))) {
+            self->detour |= DETOUR_UPCALL;
+            if (waits(self))
+                interrupt(self);
             return;
         }
+        self->detour |= DETOUR_HELD;
+        arch_take_interrupts();
     }
-    self->slow |= SLOW_HELD;
-    if (self->state == THREAD_RECEIVING)
-        port_receive_slowly(self);
+    if (self->detour & DETOUR_HELD && waits(self))
+        wait_slowly(self);
 }
 
 /* --- Making them --- */
@@ -146,80 +190,88 @@ static uint32_t place(const struct reply_port *port, uint32_t esp, uint32_t size
 /* There is no stack for an upcall: as if the thread itself had pushed it. */
 static void overflow(uint32_t address, long error)
 {
-    struct SystemCallFrame *frame = &cpu()->current->frame;
-
-    arch_frame_fault(frame);
+    arch_frame_fault(&cpu()->current->frame);
     fault_raise(error == -ENOMEM ? PROCESS_NO_MEMORY : PROCESS_FAULTED, address);
 }
 
 /* Writes what the message has brought, for the last time to fail. */
-static bool write_results(const struct request *request,
-                          const struct request_result *result)
+static bool write_results(const struct request *request)
 {
     return copy_to_user(
-               user_add(request->message, offsetof(struct system_message, words)), result,
-               sizeof(*result)) == 0;
+               user_add(request->message, offsetof(struct system_message, words)),
+               &request->result, sizeof(request->result)) == 0;
 }
 
-/* Makes one upcall of the port; false: there was no stack for it. */
-static bool make(struct reply_port *port)
+/* Describes an upcall for a request. */
+static void describe(struct upcall *upcall, struct reply_port *port,
+                     struct request *request)
 {
     struct thread *self = cpu()->current;
-    struct upcall upcall;
+    bool told = !request_tell_handles(request) && write_results(request);
     bool fpu = arch_fpu_used(self);
-    uint32_t size = fpu ? sizeof(upcall) : UPCALL_SIZE_PLAIN;
-    uint32_t at = place(port, self->frame.esp, size);
-    struct request *request = reply_port_first(port);
-    struct request_result result = request_take(request);
 
-    arch_thread_report(self, &upcall.state);
-    upcall.port = port->handle;
-    upcall.flags = fpu ? UPCALL_FPU : 0;
-    upcall.message = request->message;
-    upcall.error = result.error;
-    memcpy(upcall.words, result.words, sizeof(upcall.words));
-    upcall.reserved = 0;
+    arch_thread_report(self, &upcall->state);
+    upcall->port = port->handle;
+    upcall->flags = (fpu ? UPCALL_FPU : 0) | (told ? 0 : UPCALL_LOST);
+    upcall->message = request->message;
+    upcall->error = request->result.error;
+    memcpy(upcall->words, request->result.words, sizeof(upcall->words));
+    upcall->reserved = 0;
     if (fpu)
-        arch_fpu_picture(self, upcall.fpu);
-    if (request_tell_handles(request) || !write_results(request, &result))
-        upcall.flags |= UPCALL_LOST;
-    long error = at ? copy_to_user((struct user_ptr){at}, &upcall, size) : -EFAULT;
-    if (error) {
-        request_put_back(request, &result);
-        overflow(at ? at : self->frame.esp - size, error);
-        return false;
-    }
-    port->active++;
-    arch_upcall_begin(self, port->entry, at);
-    request_told(request);
-    return true;
+        arch_fpu_picture(self, upcall->fpu);
 }
 
+/* Makes one upcall of the port. Where there is no stack for it, nothing has happened but
+ * that the thread faults; this may not come back then. */
+static void make(struct reply_port *port)
+{
+    struct thread *self = cpu()->current;
+    struct request *request = reply_port_first(port);
+    struct upcall upcall;
+
+    describe(&upcall, port, request);
+    uint32_t size = upcall.flags & UPCALL_FPU ? sizeof(upcall) : UPCALL_SIZE_PLAIN;
+    uint32_t at = place(port, self->frame.esp, size);
+    long error = at ? copy_to_user((struct user_ptr){at}, &upcall, size) : -EFAULT;
+    if (error) {
+        self->detour |= DETOUR_UPCALL; /* once the fault was dealt with */
+        overflow(at ? at : self->frame.esp - size, error);
+        return;
+    }
+    port->active++;
+    arch_fpu_reset(self);
+    arch_upcall_begin(self, port->entry, at);
+    (void)request_take(request);
+    request_told(request);
+    if (!reply_port_wants_upcall(port))
+        list_remove(&port->upcall_link);
+    if (!list_empty(&self->upcalls)) {
+        self->detour |= DETOUR_UPCALL;
+        cpu()->work |= WORK_MESSAGES;
+    }
+}
+
+/* One at a time: between two of them, others may run. */
 void upcall_make(void)
 {
     struct thread *self = cpu()->current;
-    struct list waiting;
+    struct list *link = self->upcalls.next;
     uint32_t word;
 
-    list_init(&waiting);
     self->detour &= ~(DETOUR_UPCALL | DETOUR_HELD);
-    while (!list_empty(&self->upcalls) && !(self->detour & DETOUR_UPCALL)) {
-        struct reply_port *port =
-            container_of(list_take(&self->upcalls), struct reply_port, upcall_link);
-        if (!reply_port_wants_upcall(port))
-            continue;
-        if (held(port, &word)) {
-            list_append(&waiting, &port->upcall_link);
-            self->detour |= word & CRITICAL_INTERRUPT ? DETOUR_HELD : 0;
-        } else if (!make(port)) {
-            list_append(&waiting, &port->upcall_link);
-            self->detour |= DETOUR_UPCALL; /* once the fault was dealt with */
-        } else if (reply_port_wants_upcall(port)) {
-            list_append(&self->upcalls, &port->upcall_link);
+    while (link != &self->upcalls) {
+        struct reply_port *port = container_of(link, struct reply_port, upcall_link);
+        link = link->next;
+        if (!reply_port_wants_upcall(port)) {
+            list_remove(&port->upcall_link);
+        } else if (held(port, &word)) {
+            self->detour |= DETOUR_HELD;
+            arch_take_interrupts();
+        } else {
+            make(port);
+            return;
         }
     }
-    while (!list_empty(&waiting))
-        list_append(&self->upcalls, list_take(&waiting));
 }
 
 /* --- The end of one --- */

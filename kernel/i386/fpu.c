@@ -150,7 +150,13 @@ void arch_fpu_picture(struct thread *thread, uint8_t picture[ARCH_FPU_SIZE])
     }
     disown(thread);
     memcpy(picture, thread->arch.fpu, ARCH_FPU_SIZE);
-    memcpy(thread->arch.fpu, initial, sizeof(initial));
+}
+
+void arch_fpu_reset(struct thread *thread)
+{
+    disown(thread);
+    if (thread->arch.fpu)
+        memcpy(thread->arch.fpu, initial, sizeof(initial));
 }
 
 bool arch_fpu_set(struct thread *thread, const uint8_t *picture)

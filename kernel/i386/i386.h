@@ -270,6 +270,8 @@ extern const struct arch_thread
 void thread_idle(void (*wait)(void));
 /* Loads %fs and %gs. */
 void load_segments(const struct arch_thread *arch);
+/* The flags with which a thread goes on that leaves with all of its frame. */
+uint32_t frame_flags(const struct SystemCallFrame *frame);
 /* A selector that is good to be loaded in user mode, or null. */
 uint16_t safe_selector(uint32_t selector);
 /* The part of a switch that is needed while ATTENTION_LAZY is set. */

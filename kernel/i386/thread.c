@@ -186,6 +186,14 @@ void arch_thread_base(struct thread *thread, uint32_t which, uint32_t base)
     load_segments(arch);
 }
 
+/* SYSENTER takes IF away, and leaves others that no call keeps. */
+uint32_t frame_flags(const struct SystemCallFrame *frame)
+{
+    uint32_t kept = frame->vector == FRAME_SYSENTER ? EFLAGS_KEPT : UINT32_MAX;
+
+    return (frame->eflags & kept) | EFLAGS_ONE | EFLAGS_IF;
+}
+
 void arch_thread_report(struct thread *thread, struct thread_state *state)
 {
     const struct SystemCallFrame *frame = &thread->frame;
@@ -202,7 +210,7 @@ void arch_thread_report(struct thread *thread, struct thread_state *state)
         .ebp = frame->ebp,
         .esp = frame->esp,
         .eip = frame->eip,
-        .eflags = frame->eflags | EFLAGS_IF, /* which SYSENTER takes away */
+        .eflags = frame_flags(frame),
         .cs = frame->cs,
         .ss = frame->ss,
         .ds = SELECTOR_UDATA,

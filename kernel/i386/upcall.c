@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The processor's side of upcalls: see kernel/upcall.h. */
 #include "arch.h"
+#include "cpu.h"
 #include "i386.h"
 
 #define PAGE_FAULT_USER_WRITE 6u
@@ -13,12 +14,17 @@
  * thread_write. */
 #define EFLAGS_RESTORED (EFLAGS_CHOSEN | EFLAGS_NT | EFLAGS_RF)
 
+/* Whether a thread can load it into %fs and %gs: with any requested privilege level. */
+static bool loadable(uint32_t selector)
+{
+    return selector <= 3 || safe_selector(selector | 3);
+}
+
 bool arch_thread_state_ok(const struct thread_state *state)
 {
     return state->cs == SELECTOR_UCODE && state->ss == SELECTOR_UDATA &&
            state->ds == SELECTOR_UDATA && state->es == SELECTOR_UDATA &&
-           safe_selector(state->fs) == state->fs &&
-           safe_selector(state->gs) == state->gs &&
+           loadable(state->fs) && loadable(state->gs) &&
            (state->eflags & (EFLAGS_SYSTEM | EFLAGS_IF)) == EFLAGS_IF;
 }
 
@@ -28,7 +34,11 @@ void arch_thread_return(struct thread *thread, const struct thread_state *state)
     thread->frame.eflags = (state->eflags & EFLAGS_RESTORED) | EFLAGS_ONE | EFLAGS_IF;
     thread->frame.ecx = state->ecx;
     thread->frame.edx = state->edx;
+    thread->arch.fs = (uint16_t)state->fs;
+    thread->arch.gs = (uint16_t)state->gs;
     load_segments(&thread->arch);
+    cpu()->work &= ~WORK_SINGLE_STEP; /* TF is as the state says */
+    cpu()->attention &= ~ATTENTION_STEP;
 }
 
 void arch_upcall_begin(struct thread *thread, uint32_t entry, uint32_t at)
@@ -42,6 +52,7 @@ void arch_upcall_begin(struct thread *thread, uint32_t entry, uint32_t at)
 
 void arch_frame_fault(struct SystemCallFrame *frame)
 {
+    frame->eflags = frame_flags(frame);
     frame->vector = VECTOR_PAGE_FAULT;
     frame->error = PAGE_FAULT_USER_WRITE;
 }
