@@ -15,11 +15,8 @@
 #include <limen/abi.h>
 #include <limen/syscall.h>
 
-#include "ruler.h"
-#include "server.h"
+#include "client.h"
 
-#define WARM_UP 100u
-#define SERVER_PAGES 40u /* the server process's quota, without its buffer */
 #define STACK_SIZE 4096u
 #define ONE_WAY_USER 6u /* the client's instructions, its RDTSC to SYSENTER */
 
@@ -42,13 +39,6 @@ struct call_long {
 static const uint32_t first_words[3] = {1000, 2000, 3000};
 
 /* --- The server --- */
-
-struct server {
-    handle_t process;
-    handle_t port;
-    handle_t endpoint;
-    bool segments; /* %fs and %gs of its own, and the client's too */
-};
 
 static uint32_t word_at(const struct server *server, uint32_t address)
 {
@@ -73,9 +63,7 @@ static bool in_same_process(const struct server *server)
     return server->process.value == HANDLE_SELF.value;
 }
 
-/* Makes port and endpoint, puts a server's code and message into the process and lets it
- * run. */
-static void server_start(struct server *server, const char *begin,
+void server_start(struct server *server, const char *begin,
                          const struct message_window *window)
 {
     const uint32_t runs = 1;
@@ -105,7 +93,7 @@ static void server_start(struct server *server, const char *begin,
     check("handle_close", limen_handle_close((handle_t){(uint32_t)thread}));
 }
 
-static void server_end_in(struct server *server)
+void server_end_in(struct server *server)
 {
     check("handle_close", limen_handle_close(server->port));
     check("handle_close", limen_handle_close(server->endpoint));
@@ -120,7 +108,7 @@ static void server_end_in(struct server *server)
     check("handle_close", limen_handle_close(server->process));
 }
 
-static struct server new_process(uint32_t pages)
+struct server new_process(uint32_t pages)
 {
     long made = check("process_create", limen_process_create(pages));
     return (struct server){.process = {(uint32_t)made}};
@@ -146,9 +134,8 @@ static _Noreturn void client_main(void)
         (void)limen_thread_exit(&client.runs, 0, 0);
 }
 
-/* Runs the loop in a thread of its own to its end. */
-static uint32_t client_run(ruler_loop *loop, uint32_t iterations, const void *argument,
-                           bool segments)
+uint32_t client_run(ruler_loop *loop, uint32_t iterations, const void *argument,
+                    bool segments)
 {
     const struct thread_start start = {
         .eip = (uint32_t)client_main,

@@ -19,6 +19,7 @@ static const struct {
     {"call", bench_call},
     {"call-kinds", bench_call_kinds},
     {"call-sizes", bench_call_sizes},
+    {"async", bench_async},
     {"processes", bench_yield_processes},
     {"threads", bench_yield_threads},   /* leaves its partner running: last */
 };

@@ -66,6 +66,7 @@ void bench_fault(void);
 void bench_call(void);
 void bench_call_kinds(void);
 void bench_call_sizes(void);
+void bench_async(void);
 void bench_yield_processes(void);
 void bench_yield_threads(void);
 
