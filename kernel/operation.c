@@ -12,31 +12,27 @@
 #include "user_copy.h"
 #include "watch.h"
 
-/* The fields of a message that mean something. */
-#define OBJECT (1u << 0)
-#define WORD_0 (1u << 1)
-#define WORD_1 (1u << 2)
-#define WORD_2 (1u << 3)
-#define TIME (1u << 4)
-#define PERIOD (1u << 5) /* if it is live */
-
-enum liveness {
-    NEVER_LIVE,
-    MAY_BE_LIVE,
-    ALWAYS_LIVE,
-};
-
 typedef long doer(const struct system_message *message);
 typedef long beginner(struct request *request, const struct system_message *message);
 
-struct operation {
-    uint8_t fields;
-    uint8_t liveness;
-    doer *act;       /* what takes no time; or */
-    beginner *begin; /* what may */
-};
+static bool is_live(const struct system_message *message)
+{
+    return message->flags & MSG_LIVE;
+}
 
-static uint64_t signals_of(const struct system_message *message)
+/* Not 0 if the message is to come back again and again. */
+static uint32_t live_flag(const struct system_message *message)
+{
+    return message->flags & MSG_LIVE;
+}
+
+/* Not 0 if it has a period. */
+static uint32_t period_of(const struct system_message *message)
+{
+    return (uint32_t)message->period | (uint32_t)(message->period >> 32);
+}
+
+static inline uint64_t signals_of(const struct system_message *message)
 {
     return message->words[0] | (uint64_t)message->words[1] << 32;
 }
@@ -45,14 +41,20 @@ static uint64_t signals_of(const struct system_message *message)
 
 static long act_null(const struct system_message *message)
 {
-    return 0;
+    return message->object.value | message->words[0] | message->words[1] |
+                   message->words[2] | operation_times(message)
+               ? -EINVAL
+               : 0;
 }
 
 static long act_process_post(const struct system_message *message)
 {
     struct process *process;
-    long error = process_look(message->object, RIGHT_CONTROL, &process);
+    long error;
 
+    if (message->words[2] | operation_times(message))
+        return -EINVAL;
+    error = process_look(message->object, RIGHT_CONTROL, &process);
     if (error)
         return error;
     if (process->end.reason)
@@ -64,8 +66,11 @@ static long act_process_post(const struct system_message *message)
 static long act_thread_post(const struct system_message *message)
 {
     struct thread *thread;
-    long error = thread_look(message->object, RIGHT_CONTROL, &thread);
+    long error;
 
+    if (message->words[2] | operation_times(message))
+        return -EINVAL;
+    error = thread_look(message->object, RIGHT_CONTROL, &thread);
     if (error)
         return error;
     if (thread->state == THREAD_ENDED)
@@ -74,11 +79,15 @@ static long act_thread_post(const struct system_message *message)
     return 0;
 }
 
-/* The request of the message at an address. */
-static long find_message(uint32_t address, struct request **request)
+/* The request that the message is about: of the one at address words[0]. */
+static long find_message(const struct system_message *message, struct request **request)
 {
-    struct user_ptr at = {address};
+    struct user_ptr at = {message->words[0]};
     uint32_t id;
+
+    if (message->object.value | message->words[1] | message->words[2] |
+        operation_times(message))
+        return -EINVAL;
     long error = copy_from_user(&id, user_add(at, offsetof(struct system_message, id)),
                                 sizeof(id));
 
@@ -88,7 +97,7 @@ static long find_message(uint32_t address, struct request **request)
 static long act_cancel(const struct system_message *message)
 {
     struct request *request;
-    long error = find_message(message->words[0], &request);
+    long error = find_message(message, &request);
 
     return error ? error : request_cancel(request, -ECANCELED);
 }
@@ -96,7 +105,7 @@ static long act_cancel(const struct system_message *message)
 static long act_acknowledge(const struct system_message *message)
 {
     struct request *request;
-    long error = find_message(message->words[0], &request);
+    long error = find_message(message, &request);
 
     if (error)
         return error;
@@ -111,6 +120,10 @@ static long act_acknowledge(const struct system_message *message)
 
 static long begin_timer(struct request *request, const struct system_message *message)
 {
+    if ((message->object.value | message->words[0] | message->words[1] |
+         message->words[2]) ||
+        is_live(message) != (message->period != 0))
+        return -EINVAL;
     request->period = message->period;
     request_set_timer(request, message->time);
     return OPERATION_WAITS;
@@ -118,6 +131,9 @@ static long begin_timer(struct request *request, const struct system_message *me
 
 static long begin_futex(struct request *request, const struct system_message *message)
 {
+    if (message->object.value | message->words[2] | period_of(message) |
+        live_flag(message))
+        return -EINVAL;
     long error = request_begin_futex(request, (struct user_ptr){message->words[0]},
                                      message->words[1]);
 
@@ -137,8 +153,11 @@ static long begin_process_end(struct request *request,
                               const struct system_message *message)
 {
     struct process *process;
-    long error = process_look(message->object, RIGHT_READ, &process);
 
+    if (message->words[0] | message->words[1] | message->words[2] | period_of(message) |
+        live_flag(message))
+        return -EINVAL;
+    long error = process_look(message->object, RIGHT_READ, &process);
     if (error)
         return error;
     if (process == request->process)
@@ -155,8 +174,11 @@ static long begin_thread_end(struct request *request,
                              const struct system_message *message)
 {
     struct thread *thread;
-    long error = thread_look(message->object, RIGHT_READ, &thread);
 
+    if (message->words[0] | message->words[1] | message->words[2] | period_of(message) |
+        live_flag(message))
+        return -EINVAL;
+    long error = thread_look(message->object, RIGHT_READ, &thread);
     if (error)
         return error;
     if (thread == cpu()->current)
@@ -171,6 +193,10 @@ static long begin_interrupt(struct request *request, const struct system_message
 {
     uint32_t irq = message->words[0];
     struct interrupt *interrupt;
+
+    if (message->words[1] | message->words[2] | operation_times(message) ||
+        !is_live(message))
+        return -EINVAL;
     long error = interrupt_allowed(message->object, irq);
 
     if (error || (error = interrupt_create_for(&request->process->quota, irq, request,
@@ -184,6 +210,8 @@ static long begin_interrupt(struct request *request, const struct system_message
 static long listen(struct request *request, const struct system_message *message,
                    struct object *target, struct watch *watched)
 {
+    if (message->words[2] | period_of(message) || (is_live(message) && message->time))
+        return -EINVAL;
     request->signals = signals_of(message);
     uint64_t ready = watched->posted & request->signals;
 
@@ -222,99 +250,57 @@ static long begin_thread_signals(struct request *request,
 
 /* --- The tables --- */
 
-#define SIGNALS (OBJECT | WORD_0 | WORD_1)
-
-static const struct operation operations[SYSTEM_OPERATIONS] = {
-    [SYSTEM_NULL] = {0, NEVER_LIVE, act_null, NULL},
-    [SYSTEM_TIMER] = {TIME | PERIOD, MAY_BE_LIVE, NULL, begin_timer},
-    [SYSTEM_FUTEX] = {WORD_0 | WORD_1 | TIME, NEVER_LIVE, NULL, begin_futex},
-    [SYSTEM_PROCESS_END] = {OBJECT | TIME, NEVER_LIVE, NULL, begin_process_end},
-    [SYSTEM_THREAD_END] = {OBJECT | TIME, NEVER_LIVE, NULL, begin_thread_end},
-    [SYSTEM_INTERRUPT] = {OBJECT | WORD_0, ALWAYS_LIVE, NULL, begin_interrupt},
-    [SYSTEM_PROCESS_SIGNALS] = {SIGNALS | TIME, MAY_BE_LIVE, NULL, begin_process_signals},
-    [SYSTEM_THREAD_SIGNALS] = {SIGNALS | TIME, MAY_BE_LIVE, NULL, begin_thread_signals},
-    [SYSTEM_PROCESS_POST] = {SIGNALS, NEVER_LIVE, act_process_post, NULL},
-    [SYSTEM_THREAD_POST] = {SIGNALS, NEVER_LIVE, act_thread_post, NULL},
-    [SYSTEM_CANCEL] = {WORD_0, NEVER_LIVE, act_cancel, NULL},
-    [SYSTEM_ACKNOWLEDGE] = {WORD_0, NEVER_LIVE, act_acknowledge, NULL},
+static doer *const doers[SYSTEM_IMMEDIATE] = {
+    [SYSTEM_NULL] = act_null,
+    [SYSTEM_PROCESS_POST] = act_process_post,
+    [SYSTEM_THREAD_POST] = act_thread_post,
+    [SYSTEM_CANCEL] = act_cancel,
+    [SYSTEM_ACKNOWLEDGE] = act_acknowledge,
 };
 
-static const uint8_t port_fields[PORT_OPERATIONS] = {
-    [PORT_CALL] = WORD_0 | WORD_1 | WORD_2 | TIME,
-    [PORT_MESSAGE_CALL] = WORD_0 | TIME,
+static beginner *const beginners[SYSTEM_OPERATIONS] = {
+    [SYSTEM_TIMER] = begin_timer,
+    [SYSTEM_FUTEX] = begin_futex,
+    [SYSTEM_PROCESS_END] = begin_process_end,
+    [SYSTEM_THREAD_END] = begin_thread_end,
+    [SYSTEM_INTERRUPT] = begin_interrupt,
+    [SYSTEM_PROCESS_SIGNALS] = begin_process_signals,
+    [SYSTEM_THREAD_SIGNALS] = begin_thread_signals,
 };
-
-/* Whether only these fields say something. */
-static bool says_only(const struct system_message *message, uint32_t fields)
-{
-    uint32_t others = fields & OBJECT ? 0 : message->object.value;
-
-    others |= fields & WORD_0 ? 0 : message->words[0];
-    others |= fields & WORD_1 ? 0 : message->words[1];
-    others |= fields & WORD_2 ? 0 : message->words[2];
-    if (!(fields & TIME))
-        others |= (uint32_t)message->time | (uint32_t)(message->time >> 32);
-    if (!(fields & PERIOD))
-        others |= (uint32_t)message->period | (uint32_t)(message->period >> 32);
-    return others == 0;
-}
-
-/* Who is told, and how often. */
-static bool flags_ok(const struct system_message *message, enum liveness liveness)
-{
-    bool live = message->flags & MSG_LIVE;
-    bool async = message->flags & MSG_ASYNC;
-
-    return !(message->flags & ~(MSG_ASYNC | MSG_LIVE)) && (async || !live) &&
-           (async || message->reply_port.value == 0) &&
-           (live ? liveness != NEVER_LIVE : liveness != ALWAYS_LIVE);
-}
-
-long operation_check(const struct system_message *message,
-                     const struct endpoint *endpoint)
-{
-    uint32_t number = message->operation;
-    bool live = message->flags & MSG_LIVE;
-
-    if (endpoint)
-        return number < PORT_OPERATIONS && flags_ok(message, NEVER_LIVE) &&
-                       says_only(message, port_fields[number])
-                   ? 0
-                   : -EINVAL;
-    if (number >= SYSTEM_OPERATIONS)
-        return -EINVAL;
-    const struct operation *operation = &operations[number];
-    uint32_t fields = operation->fields;
-    if (fields & PERIOD && (live ? message->period == 0 : message->period != 0))
-        return -EINVAL;
-    if (live && number != SYSTEM_TIMER)
-        fields &= ~TIME;
-    return flags_ok(message, operation->liveness) && says_only(message, fields) ? 0
-                                                                                : -EINVAL;
-}
-
-bool operation_immediate(const struct system_message *message)
-{
-    return operations[message->operation].act;
-}
 
 long operation_do(const struct system_message *message)
 {
-    return operations[message->operation].act(message);
+    return live_flag(message) ? -EINVAL : doers[message->operation](message);
+}
+
+static long begin_call(struct request *request, const struct system_message *message,
+                       struct endpoint *endpoint)
+{
+    uint32_t others = message->object.value | period_of(message) | live_flag(message);
+
+    if (message->operation == PORT_MESSAGE_CALL)
+        others |= message->words[1] | message->words[2];
+    if (message->operation >= PORT_OPERATIONS || others)
+        return -EINVAL;
+    request->operation = (uint8_t)(message->operation + REQUEST_CALL);
+    long error = request_begin_call(request, message, endpoint);
+    return error ? error : OPERATION_WAITS;
+}
+
+static long begin(struct request *request, const struct system_message *message)
+{
+    if (message->operation >= SYSTEM_OPERATIONS)
+        return -EINVAL;
+    request->operation = (uint8_t)message->operation;
+    return beginners[message->operation](request, message);
 }
 
 long operation_begin(struct request *request, const struct system_message *message,
                      struct endpoint *endpoint)
 {
-    long result;
+    long result =
+        endpoint ? begin_call(request, message, endpoint) : begin(request, message);
 
-    request->operation = (uint8_t)(message->operation + (endpoint ? REQUEST_CALL : 0));
-    if (endpoint) {
-        result = request_begin_call(request, message, endpoint);
-        result = result ? result : OPERATION_WAITS;
-    } else {
-        result = operations[message->operation].begin(request, message);
-    }
     if (result == OPERATION_WAITS && message->time && request->operation != SYSTEM_TIMER)
         request_set_timer(request, message->time);
     return result;

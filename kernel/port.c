@@ -129,13 +129,6 @@ void port_leave(struct thread *thread)
 
 /* --- Messages --- */
 
-static inline void copy_words(uint32_t *to, const uint32_t *from)
-{
-    to[0] = from[0];
-    to[1] = from[1];
-    to[2] = from[2];
-}
-
 long port_accept(uint32_t tag, uint32_t badge, const uint32_t words[3])
 {
     struct thread *self = cpu()->current;

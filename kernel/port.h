@@ -62,6 +62,14 @@ struct reply {
     struct thread *client; /* [k] borrowed until it is answered or ends, then NULL */
 };
 
+/* The three words of a message. */
+static inline void copy_words(uint32_t *to, const uint32_t *from)
+{
+    to[0] = from[0];
+    to[1] = from[1];
+    to[2] = from[2];
+}
+
 /* Objects with one hold; NULL if the quota has no memory for them. */
 [[nodiscard]] struct port *port_create(struct quota *quota);
 [[nodiscard]] struct endpoint *endpoint_create(struct quota *quota, struct port *port,

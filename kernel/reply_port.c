@@ -13,23 +13,6 @@
 #include "upcall.h"
 #include "user_copy.h"
 
-long reply_port_look(handle_t handle, uint32_t rights, struct reply_port **port)
-{
-    struct object *object;
-    long error = handle_look(&cpu()->current->process->handles, handle, OBJECT_REPLY_PORT,
-                             rights, &object);
-
-    *port = container_of(object, struct reply_port, object);
-    return error;
-}
-
-struct request *reply_port_first(const struct reply_port *port)
-{
-    return list_empty(&port->returned)
-               ? NULL
-               : container_of(port->returned.next, struct request, link);
-}
-
 static void stop_timer(struct reply_port *port)
 {
     if (port->timed)
@@ -168,6 +151,7 @@ long sys_reply_port_create(struct user_ptr at)
     port->process = process;
     list_init(&port->requests);
     list_init(&port->returned);
+    list_init(&port->spares);
     list_init(&port->waiters);
     list_init(&port->upcall_link);
     list_init(&port->post_link);
@@ -198,7 +182,7 @@ void reply_port_destroy(struct reply_port *port)
 
     leave_thread(port);
     while (!list_empty(&port->requests)) {
-        request_end(container_of(port->requests.next, struct request, sibling));
+        request_leave_port(container_of(port->requests.next, struct request, sibling));
         arch_take_interrupts();
     }
     while (!list_empty(&port->waiters)) {

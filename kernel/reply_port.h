@@ -11,7 +11,12 @@
 
 #include <limen/system_message.h>
 
+#include "cpu.h"
+#include "handle.h"
 #include "object.h"
+#include "process.h"
+#include "request.h"
+#include "thread.h"
 #include "timing_wheel.h"
 
 struct process;
@@ -24,6 +29,8 @@ struct reply_port {
     handle_t handle;            /* [I] in its table */
     struct list requests;       /* [k] all of it that are not over */
     struct list returned;       /* [k] requests, the oldest first */
+    struct list spares;         /* [k] requests to be used again */
+    uint32_t spare_count;       /* [k] */
     struct list waiters;        /* [k] threads that wait for any */
     struct thread *thread;      /* [k] held: gets upcalls; or NULL: they queue */
     struct list upcall_link;    /* [k] in thread->upcalls */
@@ -45,12 +52,24 @@ void reply_port_put(struct reply_port *port, struct request *request);
 /* Whether there is something for an upcall, and it may be made. */
 bool reply_port_wants_upcall(const struct reply_port *port);
 
-/* Takes the request out that came back first, or NULL. */
-struct request *reply_port_first(const struct reply_port *port);
+/* The request that came back first and was not taken, or NULL. */
+static inline struct request *reply_port_first(const struct reply_port *port)
+{
+    return list_empty(&port->returned)
+               ? NULL
+               : container_of(port->returned.next, struct request, link);
+}
 
 /* Finds the port behind a handle of the running process, borrowed; 0 or an error. */
-[[nodiscard]] long reply_port_look(handle_t handle, uint32_t rights,
-                                   struct reply_port **port);
+[[nodiscard]] static inline long reply_port_look(handle_t handle, uint32_t rights,
+                                                 struct reply_port **port)
+{
+    struct handle_table *handles = &cpu()->current->process->handles;
+    struct object *object = handle_find(handles, handle, OBJECT_REPLY_PORT, rights);
+
+    *port = container_of(object, struct reply_port, object);
+    return likely(object) ? 0 : handle_error(handles, handle, OBJECT_REPLY_PORT);
+}
 
 /* Object's end. */
 void reply_port_destroy(struct reply_port *port);

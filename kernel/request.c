@@ -18,9 +18,20 @@
 /* Those that came back without a port and have yet to be shown. */
 static struct list unshown = {&unshown, &unshown};
 
-struct request *request_create(struct user_ptr message, struct reply_port *port)
+/* --- From being made to the end --- */
+
+/* A port keeps a few that are over, with handle and proxy, for the messages that come
+ * next. */
+#define SPARES_MOST 8
+
+static struct request *take_spare(struct reply_port *port)
 {
-    struct process *process = cpu()->current->process;
+    port->spare_count--;
+    return container_of(list_take(&port->spares), struct request, link);
+}
+
+static struct request *make(struct process *process, struct reply_port *port)
+{
     struct request *request = slab_take(&process->quota, SLAB_REQUEST);
 
     if (!request)
@@ -34,7 +45,6 @@ struct request *request_create(struct user_ptr message, struct reply_port *port)
     object_drop(&request->object); /* the handle holds it */
     request->process = process;
     request->handle = (handle_t){(uint32_t)handle};
-    request->message = message;
     request->port = port;
     list_init(&request->sibling);
     list_init(&request->link);
@@ -45,50 +55,88 @@ struct request *request_create(struct user_ptr message, struct reply_port *port)
     return request;
 }
 
-static void stop_timer(struct request *request)
+struct request *request_create(struct user_ptr message, struct reply_port *port)
 {
-    if (request->timed)
-        timer_stop(&request->timer);
-    request->timed = false;
+    struct request *request = port && !list_empty(&port->spares)
+                                  ? take_spare(port)
+                                  : make(cpu()->current->process, port);
+
+    if (!request)
+        return NULL;
+    request->message = message;
+    request->state = REQUEST_WAITING;
+    request->result = (struct request_result){0};
+    return request;
 }
 
 /* Lets go of what it waits for. */
-static void leave_place(struct request *request)
+static inline void leave_place(struct request *request)
 {
     struct object *target = request->target;
 
-    stop_timer(request);
+    if (request->timed) {
+        timer_stop(&request->timer);
+        request->timed = false;
+    }
     list_remove(&request->place);
-    if (request->proxy)
+    if (request->proxy && unlikely(request->proxy->state != THREAD_SUSPENDED))
         thread_give_up_call(request->proxy);
-    request->target = NULL;
-    if (target)
+    if (target) {
+        request->target = NULL;
         object_drop(target);
+    }
 }
 
 /* Nobody will be told of it. */
-static void leave_all(struct request *request)
+static inline void leave_all(struct request *request)
 {
     leave_place(request);
-    list_remove(&request->sibling);
     list_remove(&request->link);
-    while (!list_empty(&request->waiters))
+    while (unlikely(!list_empty(&request->waiters)))
         thread_wake(container_of(request->waiters.next, struct thread, queue), -ESRCH);
-    request->port = NULL;
+    if (unlikely(request->untold))
+        request_drop_handles(request);
     request->live = false;
+}
+
+static void discard(struct request *request)
+{
+    struct object *object = handle_take(&request->process->handles, request->handle);
+
+    if (object)
+        object_drop(object);
 }
 
 void request_end(struct request *request)
 {
+    struct reply_port *port = request->port;
+
     leave_all(request);
-    struct object *object = handle_take(&request->process->handles, request->handle);
-    if (object)
-        object_drop(object);
+    if (!port || port->spare_count == SPARES_MOST) {
+        discard(request);
+        return;
+    }
+    request->state = REQUEST_SPARE;
+    request->message = (struct user_ptr){0};
+    list_append(&port->spares, &request->link);
+    port->spare_count++;
+}
+
+void request_leave_port(struct request *request)
+{
+    leave_all(request);
+    list_remove(&request->sibling);
+    request->port = NULL;
+    request->state = REQUEST_TAKEN; /* by nobody */
+    discard(request);
 }
 
 void request_destroy(struct request *request)
 {
     leave_all(request);
+    if (request->state == REQUEST_SPARE)
+        request->port->spare_count--;
+    list_remove(&request->sibling);
     if (request->proxy)
         request_destroy_proxy(request);
     slab_give(&request->process->quota, request);
@@ -187,35 +235,33 @@ void request_set_timer(struct request *request, uint64_t deadline)
 
 /* --- Telling --- */
 
-struct request_result request_take(struct request *request)
+/* What came while the others were told has yet to be. */
+static void come_again(struct request *request, const struct request_result *told)
 {
-    struct request_result result = request->result;
+    uint32_t left = 0;
 
-    list_remove(&request->link);
-    request->state = request->live ? REQUEST_WAITING : REQUEST_TAKEN;
-    request->result = (struct request_result){0};
-    return result;
-}
-
-void request_put_back(struct request *request, const struct request_result *result)
-{
+    request->state = REQUEST_WAITING;
     for (int i = 0; i < 3; i++) {
         if (request->operation == SYSTEM_TIMER)
-            request->result.words[i] += result->words[i];
+            request->result.words[i] -= told->words[i];
         else
-            request->result.words[i] |= result->words[i];
+            request->result.words[i] &= ~told->words[i];
+        left |= request->result.words[i];
     }
-    request->result.error = result->error;
-    request->state = REQUEST_WAITING;
-    request_return(request);
+    if (left)
+        request_return(request);
+    else if (request->operation == SYSTEM_TIMER)
+        request_set_timer(request, request->due);
 }
 
-void request_told(struct request *request)
+void request_told(struct request *request, const struct request_result *told)
 {
-    if (!request->live)
+    if (!request->live) {
         request_end(request);
-    else if (request->operation == SYSTEM_TIMER && !request->timed)
-        request_set_timer(request, request->due);
+        return;
+    }
+    list_remove(&request->link);
+    come_again(request, told);
 }
 
 void request_leave(struct request *request)
@@ -228,38 +274,30 @@ void request_leave(struct request *request)
     }
 }
 
-static struct user_ptr results_in(struct user_ptr message)
-{
-    return user_add(message, offsetof(struct system_message, words));
-}
-
 long request_tell(struct request *request, int32_t *error)
 {
-    struct request_result result = request_take(request);
-    long failed = copy_to_user(results_in(request->message), &result, sizeof(result));
+    struct request_result result = request->result;
+    long failed = copy_to_user(request_results(request), &result, sizeof(result));
 
-    if (!failed)
+    if (!failed && unlikely(request->untold))
         failed = request_tell_handles(request);
-    if (failed) {
-        request_put_back(request, &result);
+    if (failed)
         return failed;
-    }
     *error = result.error;
-    request_told(request);
+    request_told(request, &result);
     return 0;
 }
 
-/* Shows a request's results in its message: a program that looks at `error` first finds
- * all of them, and one that looks at words of a live one each of them as a whole. What
- * has no memory to be shown in any more is lost with it. */
+/* Shows a request's results in its message, of a live one all so far: a program that
+ * looks at `error` first finds all of them, and one that looks at words of a live one
+ * each of them as a whole. What has no memory to be shown in any more is lost with it. */
 static void show(struct request *request)
 {
-    uint32_t address = results_in(request->message).address;
+    uint32_t address = request_results(request).address;
     phys_t frame = space_page(&request->process->space, address, true);
     struct request_result result = request->result;
 
     list_remove(&request->link); /* after space_page, which may let interrupts in */
-    request->state = REQUEST_WAITING;
     if (frame.address != PHYS_NONE.address) {
         uint32_t offset = address % PAGE_SIZE;
         arch_page_write(frame, offset, result.words, sizeof(result.words));
@@ -267,7 +305,13 @@ static void show(struct request *request)
             arch_page_write(frame, offset + sizeof(result.words), &result.error,
                             sizeof(result.error));
     }
-    request_told(request);
+    if (!request->live) {
+        request_end(request);
+        return;
+    }
+    request->state = REQUEST_WAITING;
+    if (request->operation == SYSTEM_TIMER)
+        request_set_timer(request, request->due);
 }
 
 void request_show_all(void)

@@ -8,6 +8,7 @@
  *   WAITING    for what was asked
  *   RETURNED   in port->returned; or in the list of those that are to be shown
  *   TAKEN      a waiting thread has got it, as thread->partial, and will tell its user
+ *   SPARE      over, and kept by its port for another message
  *
  * A request to an endpoint, or for a futex, waits as a thread does: it has a proxy, a
  * thread that never runs. To ports, servers and futexes it is as good as any.
@@ -33,6 +34,7 @@ enum request_state {
     REQUEST_WAITING,
     REQUEST_RETURNED,
     REQUEST_TAKEN,
+    REQUEST_SPARE,
 };
 
 /* Of a request: its operation, if that is not the kernel's. */
@@ -84,8 +86,11 @@ struct request {
 [[nodiscard]] struct request *request_create(struct user_ptr message,
                                              struct reply_port *port);
 
-/* Takes a request out of everything, with its handle; nobody is told. */
+/* Takes a request out of everything; nobody is told. It may be gone. */
 void request_end(struct request *request);
+
+/* The same, with the end of its port. */
+void request_leave_port(struct request *request);
 
 /* Object's end. */
 void request_destroy(struct request *request);
@@ -110,16 +115,21 @@ void request_give(struct request *request, struct thread *thread);
 /* A thread that was given it, or has sent it and waits, will not tell anybody. */
 void request_leave(struct request *request);
 
-/* Writes the results of a request that the running thread has got to its user's memory;
- * then it is over, or live and waiting again, and *error is its result. -EFAULT and the
- * like: it is put back. */
+/* Where its user has the results. */
+static inline struct user_ptr request_results(const struct request *request)
+{
+    return (struct user_ptr){request->message.address +
+                             offsetof(struct system_message, words)};
+}
+
+/* Writes the results of a request that has come back to its user, the running process,
+ * who has got it; then it is over, or live and waiting again, and *error is its result.
+ * -EFAULT and the like: nothing has happened. */
 [[nodiscard]] long request_tell(struct request *request, int32_t *error);
 
-/* The parts of that: takes what is to be told, after which a live one can happen again;
- * puts that back; ends it. */
-struct request_result request_take(struct request *request);
-void request_put_back(struct request *request, const struct request_result *result);
-void request_told(struct request *request);
+/* These results were told: it is over, or waits again. What else has come meanwhile has
+ * yet to be told. */
+void request_told(struct request *request, const struct request_result *told);
 
 /* --- Requests that wait as a thread does: request_proxy.c --- */
 
@@ -131,8 +141,10 @@ void request_told(struct request *request);
 [[nodiscard]] long request_begin_futex(struct request *request, struct user_ptr word,
                                        uint32_t expected);
 
-/* Tells the running thread the handles that came with an answer. */
+/* Tells the running thread the handles that came with an answer; closes those that were
+ * not told. */
 [[nodiscard]] long request_tell_handles(struct request *request);
+void request_drop_handles(struct request *request);
 
 void request_destroy_proxy(struct request *request);
 

@@ -18,7 +18,7 @@
 #include "thread.h"
 #include "user_copy.h"
 
-static struct thread *create(struct request *request)
+static struct thread *make(struct request *request)
 {
     struct thread *proxy = thread_create(request->process);
 
@@ -28,6 +28,19 @@ static struct thread *create(struct request *request)
     proxy->state = THREAD_SUSPENDED;
     proxy->request = request;
     request->proxy = proxy;
+    return proxy;
+}
+
+/* A proxy that is in nothing, of the sender's priority. */
+static inline struct thread *take(struct request *request)
+{
+    struct thread *proxy = request->proxy;
+
+    if (unlikely(!proxy))
+        return make(request);
+    proxy->detour = 0;
+    proxy->finishing = false;
+    proxy->priority = proxy->base_priority = cpu()->current->base_priority;
     return proxy;
 }
 
@@ -41,13 +54,13 @@ static long begin_long(struct thread *proxy, struct user_ptr message)
 long request_begin_call(struct request *request, const struct system_message *message,
                         struct endpoint *endpoint)
 {
-    struct thread *proxy = create(request);
+    struct thread *proxy = take(request);
     long error = 0;
 
     if (!proxy)
         return -ENOMEM;
     if (request->operation == REQUEST_CALL)
-        memcpy(proxy->frame.words, message->words, sizeof(message->words));
+        copy_words(proxy->frame.words, message->words);
     else
         error = begin_long(proxy, (struct user_ptr){message->words[0]});
     return error ? error : port_request(endpoint, proxy);
@@ -55,7 +68,7 @@ long request_begin_call(struct request *request, const struct system_message *me
 
 long request_begin_futex(struct request *request, struct user_ptr word, uint32_t expected)
 {
-    struct thread *proxy = create(request);
+    struct thread *proxy = take(request);
     uint32_t value;
     long error;
 
@@ -80,7 +93,7 @@ void request_proxy_done(struct thread *proxy)
     if (answer < 0) {
         result->error = (int32_t)answer;
     } else if (request->operation == REQUEST_CALL) {
-        memcpy(result->words, proxy->frame.words, sizeof(result->words));
+        copy_words(result->words, proxy->frame.words);
     } else if (request->operation == REQUEST_MESSAGE_CALL) {
         result->words[0] = (uint32_t)answer;
         result->words[1] = proxy->frame.words[0];
@@ -93,27 +106,27 @@ void request_proxy_done(struct thread *proxy)
 long request_tell_handles(struct request *request)
 {
     const struct thread *proxy = request->proxy;
-    long error = 0;
-
-    if (likely(request->untold == 0))
-        return 0;
-    error = copy_to_user(message_handles(proxy->message_at), proxy->message.handles,
-                         request->untold * sizeof(handle_t));
+    long error = copy_to_user(message_handles(proxy->message_at), proxy->message.handles,
+                              request->untold * sizeof(handle_t));
     if (!error)
         request->untold = 0;
     return error;
 }
 
-void request_destroy_proxy(struct request *request)
+void request_drop_handles(struct request *request)
 {
-    struct thread *proxy = request->proxy;
+    const handle_t *handles = request->proxy->message.handles;
 
-    for (uint32_t i = 0; i < request->untold; i++) {
+    for (; request->untold > 0; request->untold--) {
         struct object *object =
-            handle_take(&request->process->handles, proxy->message.handles[i]);
+            handle_take(&request->process->handles, handles[request->untold - 1]);
         if (object)
             object_drop(object);
     }
-    proxy->state = THREAD_ENDED;
-    object_drop(&proxy->object);
+}
+
+void request_destroy_proxy(struct request *request)
+{
+    request->proxy->state = THREAD_ENDED;
+    object_drop(&request->proxy->object);
 }

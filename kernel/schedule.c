@@ -49,7 +49,10 @@ static inline bool joins_ready(struct thread *thread)
         c->work |= WORK_SCHEDULE;
         return false;
     }
-    c->work |= thread->priority > c->current->priority ? WORK_SCHEDULE : WORK_READY;
+    if (thread->priority > c->current->priority)
+        c->work |= WORK_SCHEDULE;
+    else if (!c->slice_armed)
+        c->work |= WORK_READY; /* to arm it */
     return true;
 }
 

@@ -28,93 +28,107 @@ struct crossing {
     struct user_ptr deadline;
 };
 
-static struct thread *self(void)
+static inline struct thread *self(void)
 {
     return cpu()->current;
 }
 
-static bool by_int81(void)
-{
-    return self()->frame.vector == FRAME_INT81;
-}
-
 /* What comes back beside the result. */
-static void tell(uint32_t message, uint32_t count)
+static inline void tell(uint32_t message, uint32_t count)
 {
     struct SystemCallFrame *frame = &self()->frame;
 
-    if (by_int81()) {
+    if (likely(frame->vector == FRAME_INT81)) {
         frame->ecx = message;
         frame->edx = count;
-    } else {
-        frame->esi = message;
-        frame->edi = count;
+        return;
     }
+    frame->esi = message;
+    frame->edi = count;
     cpu()->work |= WORK_FRAME;
 }
 
-static bool is_version(handle_t port)
+static inline bool is_version(handle_t port)
 {
     return port.value < SYSTEM_VERSIONS;
 }
 
 /* --- sendsys --- */
 
-/* One message that is being sent, and what becomes of it. */
+/* Messages that are being sent: the one that comes next, and what became of the last. */
 struct sending {
-    struct system_message *message;
-    struct user_ptr at;
-    struct endpoint *endpoint; /* NULL: the kernel */
-    bool may_wait;
-    bool stop;    /* it was not taken, or the thread has to wait for it */
-    int32_t done; /* if not to stop: its result */
+    const struct system_message *message; /* read once */
+    struct user_ptr at;                   /* where the user has it */
+    struct endpoint *endpoint;            /* NULL: the kernel */
+    bool may_wait;                        /* it is the first */
+    long result;
 };
 
-static struct user_ptr error_in(struct user_ptr message)
+/* Whether a message was taken; if not, `result` is the error for which it was refused, or
+ * 0: the thread waits for it, or must send it again. */
+static bool taken(struct sending *sending, long result)
+{
+    sending->result = result;
+    return true;
+}
+
+static bool refused(struct sending *sending, long result)
+{
+    sending->result = result;
+    return false;
+}
+
+static inline struct user_ptr error_in(struct user_ptr message)
 {
     return user_add(message, offsetof(struct system_message, error));
 }
 
-/* It is refused, or what has to be done for it is not done yet. */
-static long stop(struct sending *sending, long result)
-{
-    sending->stop = true;
-    return result;
-}
-
-static long done(struct sending *sending, int32_t result)
-{
-    sending->done = result;
-    return 0;
-}
-
 /* Says in the message that it is in flight, and by what it is known. */
-static long write_in_flight(struct user_ptr at, const struct request *request)
+static inline long write_in_flight(struct user_ptr at, const struct request *request)
 {
-    static const int32_t in_flight = -EASYNC;
-    long error = copy_to_user(user_add(at, offsetof(struct system_message, id)),
-                              &request->handle, sizeof(request->handle));
+    long error = user_put(user_add(at, offsetof(struct system_message, id)),
+                          request->handle.value);
 
-    return error ? error : copy_to_user(error_in(at), &in_flight, sizeof(in_flight));
+    return error ? error : user_put(error_in(at), (uint32_t)-EASYNC);
+}
+
+/* The message was refused after all: makes it what it was. */
+static void write_nothing(const struct sending *sending)
+{
+    const struct system_message *message = sending->message;
+
+    (void)!user_put(user_add(sending->at, offsetof(struct system_message, id)),
+                    message->id);
+    (void)!user_put(error_in(sending->at), (uint32_t)message->error);
 }
 
 /* The message is over at once. */
-static long finish(struct sending *sending, struct request *request, long result)
+static bool finish(struct sending *sending, struct request *request, long result)
 {
     struct request_result results = request->result;
 
     results.error = (int32_t)result;
     request_end(request);
     if (result == -ENOMEM && process_reap_pending())
-        return stop(sending, process_no_memory());
+        return refused(sending, process_no_memory());
     long error =
         copy_to_user(user_add(sending->at, offsetof(struct system_message, words)),
                      &results, sizeof(results));
-    return error ? stop(sending, error) : done(sending, results.error);
+    return error ? refused(sending, error) : taken(sending, results.error);
+}
+
+/* The thread waits for what it has sent. */
+static void wait_for(struct request *request)
+{
+    object_hold(&request->object);
+    self()->partial = &request->object;
+    request->sync = true;
+    list_append(&request->waiters, &self()->queue);
+    thread_block();
 }
 
 /* Sends a message that may take time. */
-static long send_request(struct sending *sending)
+static bool send_request(struct sending *sending)
 {
     const struct system_message *message = sending->message;
     bool async = message->flags & MSG_ASYNC;
@@ -122,63 +136,87 @@ static long send_request(struct sending *sending)
     long error;
 
     if (!async && !sending->may_wait)
-        return stop(sending, 0);
+        return refused(sending, 0);
     if (message->reply_port.value &&
         (error = reply_port_look(message->reply_port, RIGHT_WRITE, &port)))
-        return stop(sending, error);
+        return refused(sending, error);
     struct request *request = request_create(sending->at, port);
     if (!request)
-        return stop(sending, process_no_memory());
+        return refused(sending, process_no_memory());
     if ((error = write_in_flight(sending->at, request))) {
         request_end(request);
-        return stop(sending, error);
+        return refused(sending, error);
     }
     request->live = message->flags & MSG_LIVE;
     long result = operation_begin(request, message, sending->endpoint);
+    if (unlikely(result == -EINVAL)) {
+        request_end(request);
+        write_nothing(sending);
+        return refused(sending, -EINVAL);
+    }
     if (result != OPERATION_WAITS)
         return finish(sending, request, result);
     if (async)
-        return done(sending, -EASYNC);
-    object_hold(&request->object);
-    self()->partial = &request->object;
-    request->sync = true;
-    list_append(&request->waiters, &self()->queue);
-    thread_block();
-    return stop(sending, 0);
+        return taken(sending, -EASYNC);
+    wait_for(request);
+    return refused(sending, 0);
 }
 
-/* Sends a message that takes no time. */
-static long send_now(struct sending *sending)
+/* Who is told, and how often. */
+static inline bool flags_ok(const struct system_message *message)
 {
-    int32_t result = (int32_t)operation_do(sending->message);
-    long error = copy_to_user(error_in(sending->at), &result, sizeof(result));
+    bool async = message->flags & MSG_ASYNC;
 
-    return error ? stop(sending, error) : done(sending, result);
+    return !(message->flags & ~(MSG_ASYNC | MSG_LIVE)) &&
+           (async || !(message->flags & MSG_LIVE || message->reply_port.value));
 }
 
-static long send_one(struct sending *sending)
+static bool send_one(struct sending *sending)
 {
-    long error = operation_check(sending->message, sending->endpoint);
+    const struct system_message *message = sending->message;
+    bool immediate = !sending->endpoint && message->operation < SYSTEM_IMMEDIATE;
 
-    if (error)
-        return stop(sending, error);
-    return sending->endpoint || !operation_immediate(sending->message)
-               ? send_request(sending)
-               : send_now(sending);
+    if (unlikely(!flags_ok(message)))
+        return refused(sending, -EINVAL);
+    if (!immediate)
+        return send_request(sending);
+    long result = operation_do(message);
+    if (unlikely(result == -EINVAL))
+        return refused(sending, result);
+    long error = user_put(error_in(sending->at), (uint32_t)result);
+    return error ? refused(sending, error) : taken(sending, result);
 }
 
-static long check_array(const struct crossing *crossing, struct endpoint **endpoint)
+/* Sends so many messages, which were read; how many were taken. */
+static inline uint32_t send_batch(struct sending *sending, uint32_t count)
+{
+    uint32_t sent = 0;
+
+    do {
+        bool went = likely(operation_is_null(sending->message) && !sending->endpoint)
+                        ? (sending->result = user_put(error_in(sending->at), 0)) == 0
+                        : send_one(sending);
+        if (unlikely(!went))
+            break;
+        sending->message++;
+        sending->at = user_add(sending->at, sizeof(struct system_message));
+        sending->may_wait = false;
+    } while (++sent < count);
+    return sent;
+}
+
+static inline long check_array(const struct crossing *crossing,
+                               struct endpoint **endpoint)
 {
     *endpoint = NULL;
-    if (crossing->size % sizeof(struct system_message) ||
-        crossing->message.address % _Alignof(struct system_message) ||
-        !user_null(crossing->deadline))
+    if (unlikely(crossing->message.address % _Alignof(struct system_message) ||
+                 !user_null(crossing->deadline)))
         return -EINVAL;
-    if (!user_range_ok(crossing->message, crossing->size))
+    if (unlikely(!user_range_ok(crossing->message, crossing->size)))
         return -EFAULT;
-    if (is_version(crossing->port))
-        return crossing->port.value == SYSTEM_VERSION ? 0 : -EINVAL;
-    return endpoint_look(crossing->port, endpoint);
+    if (unlikely(!is_version(crossing->port)))
+        return endpoint_look(crossing->port, endpoint);
+    return likely(crossing->port.value == SYSTEM_VERSION) ? 0 : -EINVAL;
 }
 
 /* The call is to be done again, from the message on that comes next. */
@@ -188,40 +226,55 @@ static long again(uint32_t sent)
     return schedule_again();
 }
 
-static long send(const struct crossing *crossing)
+/* What is to be done when no more can be sent; the result. */
+static inline long end_sending(const struct crossing *crossing, long result,
+                               uint32_t sent, uint32_t count)
 {
-    struct system_message messages[BATCH];
-    uint32_t count = crossing->size / sizeof(*messages);
-    uint32_t sent = self()->progress;
-    struct sending sending = {0};
-    long error = check_array(crossing, &sending.endpoint);
-
-    self()->progress = 0;
-    while (!error && sent < count) {
-        uint32_t batch = count - sent < BATCH ? count - sent : BATCH;
-        sending.at = user_add(crossing->message, sent * sizeof(*messages));
-        error = copy_from_user(messages, sending.at, batch * sizeof(*messages));
-        for (uint32_t i = 0; !error && i < batch; i++) {
-            sending.message = &messages[i];
-            sending.may_wait = sent == 0;
-            sending.stop = false;
-            error = send_one(&sending);
-            if (sending.stop)
-                break;
-            sending.at = user_add(sending.at, sizeof(*messages));
-            sent++;
-        }
-        if (error || sending.stop)
-            break;
-        if (sent < count && schedule_preempt_point())
-            return again(sent);
-    }
-    if (self()->state != THREAD_READY)
+    if (unlikely(self()->state != THREAD_READY))
         return 0;
-    if (self()->detour & DETOUR_CALL)
+    if (unlikely(self()->detour & DETOUR_CALL))
         return again(sent);
     tell(crossing->message.address, sent);
-    return error || count > 1 ? error : sending.done;
+    return sent < count || count == 1 ? result : 0;
+}
+
+static long send_all(const struct crossing *crossing, uint32_t count)
+{
+    struct system_message messages[BATCH];
+    uint32_t sent = self()->progress;
+    struct sending sending;
+
+    self()->progress = 0;
+    sending.may_wait = sent == 0;
+    sending.result = check_array(crossing, &sending.endpoint);
+    if (unlikely(sending.result))
+        return end_sending(crossing, sending.result, 0, count);
+    for (;;) {
+        uint32_t batch = count - sent < BATCH ? count - sent : BATCH;
+        sending.message = messages;
+        sending.at = user_add(crossing->message, sent * sizeof(*messages));
+        sending.result = user_copy_from(messages, sending.at, batch * sizeof(*messages));
+        if (unlikely(sending.result))
+            break;
+        uint32_t went = send_batch(&sending, batch);
+        sent += went;
+        if (went < batch || sent == count)
+            break;
+        if (unlikely(schedule_preempt_point()))
+            return again(sent);
+    }
+    return end_sending(crossing, sending.result, sent, count);
+}
+
+static inline long send(const struct crossing *crossing)
+{
+    if (likely(crossing->size == sizeof(struct system_message)))
+        return send_all(crossing, 1);
+    if (crossing->size % sizeof(struct system_message)) {
+        tell(crossing->message.address, 0);
+        return -EINVAL;
+    }
+    return send_all(crossing, crossing->size / sizeof(struct system_message));
 }
 
 /* --- waitsys --- */
@@ -244,10 +297,17 @@ static long tell_given(const struct crossing *crossing)
     bool array =
         crossing->size != SIZE_WAIT && crossing->size > sizeof(struct system_message);
 
+    struct request *request = container_of(object, struct request, object);
+    uint32_t message = request->message.address;
+    int32_t result;
+
     self()->partial = NULL;
-    long result = tell_request(container_of(object, struct request, object));
+    long error = request_tell(request, &result);
+    if (unlikely(error))
+        request_leave(request);
     object_drop(object);
-    return array && result != -EFAULT ? 0 : result;
+    tell(message, error ? 0 : 1);
+    return error ? error : array ? 0 : result;
 }
 
 /* Finds the port and message that are waited for, either NULL, and the threads that
@@ -314,9 +374,9 @@ static long flush(const struct crossing *crossing)
     return 0;
 }
 
-static long cross(const struct crossing *crossing)
+static inline long cross(const struct crossing *crossing)
 {
-    if (thread_partial(OBJECT_REQUEST))
+    if (unlikely(self()->partial) && thread_partial(OBJECT_REQUEST))
         return tell_given(crossing);
     if (crossing->size != SIZE_WAIT && crossing->size != SIZE_TEST)
         return send(crossing);

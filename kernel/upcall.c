@@ -194,28 +194,21 @@ static void overflow(uint32_t address, long error)
     fault_raise(error == -ENOMEM ? PROCESS_NO_MEMORY : PROCESS_FAULTED, address);
 }
 
-/* Writes what the message has brought, for the last time to fail. */
-static bool write_results(const struct request *request)
-{
-    return copy_to_user(
-               user_add(request->message, offsetof(struct system_message, words)),
-               &request->result, sizeof(request->result)) == 0;
-}
-
 /* Describes an upcall for a request. */
 static void describe(struct upcall *upcall, struct reply_port *port,
-                     struct request *request)
+                     struct request *request, const struct request_result *result)
 {
     struct thread *self = cpu()->current;
-    bool told = !request_tell_handles(request) && write_results(request);
     bool fpu = arch_fpu_used(self);
+    bool told = copy_to_user(request_results(request), result, sizeof(*result)) == 0 &&
+                (!request->untold || request_tell_handles(request) == 0);
 
     arch_thread_report(self, &upcall->state);
     upcall->port = port->handle;
     upcall->flags = (fpu ? UPCALL_FPU : 0) | (told ? 0 : UPCALL_LOST);
     upcall->message = request->message;
-    upcall->error = request->result.error;
-    memcpy(upcall->words, request->result.words, sizeof(upcall->words));
+    upcall->error = result->error;
+    memcpy(upcall->words, result->words, sizeof(upcall->words));
     upcall->reserved = 0;
     if (fpu)
         arch_fpu_picture(self, upcall->fpu);
@@ -227,9 +220,10 @@ static void make(struct reply_port *port)
 {
     struct thread *self = cpu()->current;
     struct request *request = reply_port_first(port);
+    struct request_result result = request->result;
     struct upcall upcall;
 
-    describe(&upcall, port, request);
+    describe(&upcall, port, request, &result);
     uint32_t size = upcall.flags & UPCALL_FPU ? sizeof(upcall) : UPCALL_SIZE_PLAIN;
     uint32_t at = place(port, self->frame.esp, size);
     long error = at ? copy_to_user((struct user_ptr){at}, &upcall, size) : -EFAULT;
@@ -241,8 +235,7 @@ static void make(struct reply_port *port)
     port->active++;
     arch_fpu_reset(self);
     arch_upcall_begin(self, port->entry, at);
-    (void)request_take(request);
-    request_told(request);
+    request_told(request, &result);
     if (!reply_port_wants_upcall(port))
         list_remove(&port->upcall_link);
     if (!list_empty(&self->upcalls)) {

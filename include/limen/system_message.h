@@ -42,9 +42,22 @@
 enum system_operation {
     /* Does nothing. */
     SYSTEM_NULL,
+    /* Post the signals words[0], words[1] to the process or thread `object`
+     * (RIGHT_CONTROL). They stay there until somebody asks for them. ESRCH: it has
+     * ended. */
+    SYSTEM_PROCESS_POST,
+    SYSTEM_THREAD_POST,
+    /* Ends the message at address words[0], which comes back with ECANCELED. ESRCH: it
+     * has come back, or is on its way, with what it was sent for. */
+    SYSTEM_CANCEL,
+    /* Lets the line of the SYSTEM_INTERRUPT message at address words[0], which was taken,
+     * be raised again. EAGAIN: it was not. */
+    SYSTEM_ACKNOWLEDGE,
+    SYSTEM_IMMEDIATE, /* those before it are done at once, and never live */
+
     /* Comes back at `time`; if live, again after each `period` (ns), and words[0] says
      * how many of them have passed. */
-    SYSTEM_TIMER,
+    SYSTEM_TIMER = SYSTEM_IMMEDIATE,
     /* Comes back when the word at words[0] is woken (futex_wake), which held words[1]
      * when this was sent. EAGAIN: it did not. Time-out: `time`. */
     SYSTEM_FUTEX,
@@ -59,19 +72,10 @@ enum system_operation {
     SYSTEM_INTERRUPT,
     /* Come back when signals of the set words[0] (1 to 32), words[1] (33 to 64) were
      * posted to the process or thread `object` (RIGHT_CONTROL): those in words[0],
-     * words[1]. A signal comes to one message. Time-out, unless live: `time`. */
+     * words[1]. A signal comes to one message; EBUSY: another one listens for some of
+     * them. Time-out, unless live: `time`. */
     SYSTEM_PROCESS_SIGNALS,
     SYSTEM_THREAD_SIGNALS,
-    /* Post the signals words[0], words[1] to `object` (RIGHT_CONTROL). They stay there
-     * until somebody asks for them. */
-    SYSTEM_PROCESS_POST,
-    SYSTEM_THREAD_POST,
-    /* Ends the message at address words[0], which comes back with ECANCELED. ESRCH: it
-     * has come back, or is on its way, with what it was sent for. */
-    SYSTEM_CANCEL,
-    /* Lets the line of the SYSTEM_INTERRUPT message at address words[0], which was taken,
-     * be raised again. EAGAIN: it was not. */
-    SYSTEM_ACKNOWLEDGE,
     SYSTEM_OPERATIONS,
 };
 

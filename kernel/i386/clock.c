@@ -21,6 +21,7 @@
 #define SPEAKER_SOUND 0x02
 
 #define NS_PER_SECOND 1000000000u
+#define PIT_TICKS_PER_NS (uint32_t)(((uint64_t)PIT_HZ << 32) / NS_PER_SECOND)
 #define CALIBRATE_TICKS (PIT_HZ / 1000) /* 1 ms */
 #define CALIBRATE_TRIES 50
 #define TIMER_MAX_NS \
@@ -175,7 +176,7 @@ void arch_timer_set(uint64_t deadline)
     if (deadline > now + TIMER_MAX_NS)
         deadline = now + TIMER_MAX_NS;
     uint32_t wait = deadline > now ? (uint32_t)(deadline - now) : 0;
-    uint32_t count = (uint32_t)((uint64_t)wait * PIT_HZ / NS_PER_SECOND) + 1;
+    uint32_t count = (uint32_t)((uint64_t)wait * PIT_TICKS_PER_NS >> 32) + 1;
     armed = deadline;
     out8(PIT_COMMAND, PIT_ONE_SHOT);
     out8(PIT_CHANNEL(0), (uint8_t)count);

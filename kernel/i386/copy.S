@@ -43,6 +43,18 @@
         .endm
 
         .text
+/* long user_put(to, uint32_t value): eax, edx. */
+        .globl  user_put, user_put_stac, user_put_clac
+user_put:
+user_put_stac:
+        NOTHING
+1:      movl    %edx, (%eax)
+        xorl    %eax, %eax
+user_put_clac:
+        NOTHING
+        ret
+        FIXUP   1b, user_put_clac, 1
+
         .globl  user_copy_from, user_copy_to
 user_copy_from:
 user_copy_to:

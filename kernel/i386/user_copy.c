@@ -10,6 +10,7 @@
 long user_copy_present(void *to, struct user_ptr from, uint32_t size);
 extern char user_copy_stac[], user_copy_clac[];
 extern char user_copy_present_stac[], user_copy_present_clac[];
+extern char user_put_stac[], user_put_clac[];
 
 static uint32_t smaller(uint32_t a, uint32_t b)
 {
@@ -24,6 +25,8 @@ void user_copy_init(void)
     memcpy(user_copy_clac, "\x0f\x01\xca", 3);
     memcpy(user_copy_present_stac, user_copy_stac, 3);
     memcpy(user_copy_present_clac, user_copy_clac, 3);
+    memcpy(user_put_stac, user_copy_stac, 3);
+    memcpy(user_put_clac, user_copy_clac, 3);
 }
 
 bool arch_copy_across(struct space *to, uint32_t address, struct user_ptr from,
