@@ -27,19 +27,22 @@ struct slab {
 #define PAGE_MASK (uintptr_t)(PAGE_SIZE - 1)
 #define ALIGN_16(n) (((n) + 15u) & ~15u)
 
+union request_or_port {
+    struct request request;
+    struct reply_port port;
+};
+
 static const uint16_t object_size[SLAB_SIZES] = {
     [SLAB_SMALL] = SLAB_SMALL_SIZE,
     [SLAB_THREAD] = ALIGN_16(sizeof(struct thread)),
     [SLAB_FPU] = ALIGN_16(ARCH_FPU_SIZE),
     [SLAB_PORT] = ALIGN_16(sizeof(struct port)),
-    [SLAB_REQUEST] = ALIGN_16(sizeof(struct request)),
+    [SLAB_REQUEST] = ALIGN_16(sizeof(union request_or_port)),
 };
 
 static_assert(sizeof(struct endpoint) <= SLAB_SMALL_SIZE &&
                   sizeof(struct reply) <= SLAB_SMALL_SIZE,
               "SLAB_SMALL");
-static_assert(sizeof(struct reply_port) <= ALIGN_16(sizeof(struct request)),
-              "SLAB_REQUEST");
 
 void quota_init(struct quota *quota, struct quota *parent, uint32_t limit)
 {
