@@ -416,7 +416,6 @@ static void sleep_for_ever(uint32_t unused)
 int main(void)
 {
     struct child child;
-    upcall_has_fpu = cpu_facts().fxsr;
     if (!twin_load(&child, 256) || !twin_start(&child, sleep_for_ever, 0))
         return 1;
     sleeper = child.process;

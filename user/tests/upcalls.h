@@ -23,7 +23,6 @@ static volatile uint32_t upcall_wrong;
 static struct upcall upcall_last;
 /* What a case wants done in an upcall, or NULL. */
 static void (*volatile upcall_hook)(struct upcall *);
-static bool upcall_has_fpu;
 
 static inline bool fpu_is_fresh(void)
 {
@@ -58,12 +57,11 @@ void upcall_note(struct upcall *upcall)
         upcall_wrong++;
     upcall_last = *upcall;
     upcalls++;
-    if (upcall_has_fpu && !fpu_is_fresh())
+    if (!fpu_is_fresh())
         upcall_wrong++;
     if (upcall_hook)
         upcall_hook(upcall);
-    if (upcall_has_fpu)
-        spoil_fpu();
+    spoil_fpu();
 }
 
 void test_upcall(void);
