@@ -192,8 +192,9 @@ static uint32_t page_begun(const struct handle_table *table, uint32_t index)
 
 bool handle_table_clear(struct handle_table *table)
 {
-    table->free_head = HANDLE_NO_SLOT;
     for (uint32_t i = 0; i < SLOTS_A_PIECE && table->count > 0; i++) {
+        /* What goes may free other slots, which then go themselves. */
+        table->free_head = HANDLE_NO_SLOT;
         uint32_t index = table->count - 1;
         struct handle_slot slot = *handle_slot_at(table, index);
         uint32_t page = page_begun(table, index);
