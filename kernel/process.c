@@ -10,6 +10,7 @@
 #include "cpu.h"
 #include "error.h"
 #include "fault.h"
+#include "request.h"
 #include "schedule.h"
 #include "thread.h"
 
@@ -61,6 +62,7 @@ struct process *process_create(struct process *parent, uint32_t pages)
     list_init(&process->children);
     list_init(&process->sibling);
     list_init(&process->threads);
+    list_init(&process->proxies);
     list_init(&process->waiters);
     watch_init(&process->watch);
     list_init(&process->work);
@@ -116,6 +118,7 @@ static void stop(struct process *process)
         thread_end(container_of(process->threads.next, struct thread, sibling));
         arch_take_interrupts();
     }
+    request_stop_proxies(process);
     while (!list_empty(&process->children)) {
         process_finish(container_of(process->children.next, struct process, sibling),
                        &killed);

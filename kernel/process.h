@@ -28,6 +28,7 @@ struct process {
     struct list sibling;    /* [k] in parent->children, until it ends */
     struct list threads;    /* [k] those that have not ended */
     uint32_t thread_count;  /* [k] */
+    struct list proxies;    /* [k] threads that wait for its requests */
     struct list waiters;    /* [k] threads in process_wait */
     struct list work;       /* [k] in process.c's lists, while there is work to be done */
     struct watch watch;     /* [k] */

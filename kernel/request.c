@@ -17,6 +17,8 @@
 
 /* Those that came back without a port and have yet to be shown. */
 static struct list unshown = {&unshown, &unshown};
+/* Those that wait by a proxy, and whose time is over. */
+static struct list overdue = {&overdue, &overdue};
 
 /* --- From being made to the end --- */
 
@@ -200,6 +202,11 @@ long request_cancel(struct request *request, int32_t error)
 
 /* --- Timers --- */
 
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* A live timer's periods that have passed; it is set anew when they were told. */
 static void count_periods(struct request *request, uint64_t now)
 {
@@ -208,8 +215,14 @@ static void count_periods(struct request *request, uint64_t now)
 
     if (unlikely(late >= request->period))
         passed += late / request->period;
-    request->due += passed * request->period;
-    request->result.words[0] += (uint32_t)passed;
+    request->due += smaller(passed * request->period, UINT64_MAX - request->due);
+    request->result.words[0] =
+        (uint32_t)smaller(request->result.words[0] + passed, UINT32_MAX);
+}
+
+static bool by_proxy(const struct request *request)
+{
+    return request->operation == SYSTEM_FUTEX || request->operation >= REQUEST_CALL;
 }
 
 static void expire(struct timer *timer, uint64_t now)
@@ -217,13 +230,23 @@ static void expire(struct timer *timer, uint64_t now)
     struct request *request = container_of(timer, struct request, timer);
 
     request->timed = false;
-    if (request->operation != SYSTEM_TIMER) {
+    if (by_proxy(request)) {
+        list_append(&overdue, &request->place);
+        cpu()->work |= WORK_MESSAGES;
+    } else if (request->operation != SYSTEM_TIMER) {
         (void)!request_cancel(request, -ETIMEDOUT);
-        return;
+    } else {
+        if (request->live)
+            count_periods(request, now);
+        request_return(request);
     }
-    if (request->live)
-        count_periods(request, now);
-    request_return(request);
+}
+
+void request_time_out_all(void)
+{
+    while (!list_empty(&overdue))
+        (void)!request_cancel(container_of(overdue.next, struct request, place),
+                              -ETIMEDOUT);
 }
 
 void request_set_timer(struct request *request, uint64_t deadline)
@@ -288,34 +311,59 @@ long request_tell(struct request *request, int32_t *error)
     return 0;
 }
 
-/* Shows a request's results in its message, of a live one all so far: a program that
- * looks at `error` first finds all of them, and one that looks at words of a live one
- * each of them as a whole. What has no memory to be shown in any more is lost with it. */
+/* Writes to the memory of a process, whosever address space is loaded. */
+static bool write_to(struct process *process, struct user_ptr to, const void *from,
+                     uint32_t size)
+{
+    for (uint32_t done = 0, part; done < size; done += part) {
+        uint32_t address = to.address + done;
+        uint32_t offset = address % PAGE_SIZE;
+        phys_t frame = space_page(&process->space, address, true);
+        if (frame.address == PHYS_NONE.address)
+            return false;
+        part = (uint32_t)smaller(PAGE_SIZE - offset, size - done);
+        arch_page_write(frame, offset, (const char *)from + done, part);
+    }
+    return true;
+}
+
+/* Writes a request's results to its message, in one piece: nobody finds a part of them.
+ * What has no memory to be shown in any more is lost with it. */
+static void write_shown(struct request *request)
+{
+    struct process *process = request->process;
+    struct request_result result = request->result;
+    struct user_ptr at;
+
+    if (request->untold) {
+        const handle_t *handles = request_handles(request, &at);
+        if (write_to(process, at, handles, request->untold * sizeof(handle_t)))
+            request->untold = 0;
+        else
+            result = (struct request_result){.error = -EFAULT};
+    }
+    (void)!write_to(process, request_results(request), &result, sizeof(result));
+}
+
+/* A page that is not there may be waited for, and what the dead have be freed: this
+ * request, too. */
 static void show(struct request *request)
 {
-    uint32_t address = request_results(request).address;
-    phys_t frame = space_page(&request->process->space, address, true);
-    struct request_result result = request->result;
+    struct process *process = request->process;
 
-    list_remove(&request->link); /* after space_page, which may let interrupts in */
-    if (frame.address != PHYS_NONE.address) {
-        uint32_t offset = address % PAGE_SIZE;
-        arch_page_write(frame, offset, result.words, sizeof(result.words));
-        if (!request->live)
-            arch_page_write(frame, offset + sizeof(result.words), &result.error,
-                            sizeof(result.error));
-    }
-    if (!request->live) {
+    object_hold(&request->object);
+    object_hold(&process->object);
+    write_shown(request);
+    if (list_in(&request->link))
         request_end(request);
-        return;
-    }
-    request->state = REQUEST_WAITING;
-    if (request->operation == SYSTEM_TIMER)
-        request_set_timer(request, request->due);
+    object_drop(&request->object);
+    object_drop(&process->object);
 }
 
 void request_show_all(void)
 {
-    while (!list_empty(&unshown))
+    while (!list_empty(&unshown)) {
         show(container_of(unshown.next, struct request, link));
+        arch_take_interrupts();
+    }
 }

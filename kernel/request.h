@@ -63,13 +63,12 @@ struct request {
     struct list sibling;     /* [k] in port->requests */
     struct list link;        /* [k] if returned */
     struct list waiters;     /* [k] threads that wait for this one */
-    struct list place;       /* [k] if waiting: among others at what it waits for */
+    struct list place;       /* [k] if waiting: among others at what it waits for; by a
+                                proxy: among those whose time is over */
     struct timer timer;      /* [k] if timed */
     uint64_t period;         /* [I] of a live timer, ns */
-    union {
-        uint64_t due;     /* [k] of a timer: the next time */
-        uint64_t signals; /* [I] that it asks for */
-    };
+    uint64_t due;            /* [k] of a live timer: the next time */
+    uint64_t signals;        /* [I] that it asks for */
     struct request_result result; /* [k] */
     struct thread *proxy;         /* [k] owned, or NULL */
     struct object *target;        /* [k] owned: the interrupt; held: whose signals */
@@ -141,17 +140,26 @@ void request_told(struct request *request, const struct request_result *told);
 [[nodiscard]] long request_begin_futex(struct request *request, struct user_ptr word,
                                        uint32_t expected);
 
-/* Tells the running thread the handles that came with an answer; closes those that were
- * not told. */
+/* The handles that came with an answer, and where their user wants them. */
+const handle_t *request_handles(const struct request *request, struct user_ptr *at);
+
+/* Tells the running thread these handles; closes those that were not told. */
 [[nodiscard]] long request_tell_handles(struct request *request);
 void request_drop_handles(struct request *request);
 
 void request_destroy_proxy(struct request *request);
+
+/* The process's proxies wait for nothing any more. */
+void request_stop_proxies(struct process *process);
 
 /* A request's proxy has its answer. */
 void request_proxy_done(struct thread *proxy);
 
 /* Writes what came back without a port to the memory of those who sent it. */
 void request_show_all(void);
+
+/* Ends those that wait by a proxy and whose time is over. Not in an interrupt, which may
+ * strike while a proxy is being received from, or answered. */
+void request_time_out_all(void);
 
 #endif

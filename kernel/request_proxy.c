@@ -6,6 +6,7 @@
  * handles, it lends its priority, and who asks for its bytes gets them. What would make
  * it ready ends the request.
  */
+#include "arch.h"
 #include "cpu.h"
 #include "error.h"
 #include "futex.h"
@@ -27,6 +28,7 @@ static struct thread *make(struct request *request)
     proxy->suspended = true;
     proxy->state = THREAD_SUSPENDED;
     proxy->request = request;
+    list_append(&request->process->proxies, &proxy->sibling);
     request->proxy = proxy;
     return proxy;
 }
@@ -103,11 +105,20 @@ void request_proxy_done(struct thread *proxy)
     request_return(request);
 }
 
-long request_tell_handles(struct request *request)
+const handle_t *request_handles(const struct request *request, struct user_ptr *at)
 {
     const struct thread *proxy = request->proxy;
-    long error = copy_to_user(message_handles(proxy->message_at), proxy->message.handles,
-                              request->untold * sizeof(handle_t));
+
+    *at = message_handles(proxy->message_at);
+    return proxy->message.handles;
+}
+
+long request_tell_handles(struct request *request)
+{
+    struct user_ptr at;
+    const handle_t *handles = request_handles(request, &at);
+    long error = copy_to_user(at, handles, request->untold * sizeof(handle_t));
+
     if (!error)
         request->untold = 0;
     return error;
@@ -125,8 +136,18 @@ void request_drop_handles(struct request *request)
     }
 }
 
+void request_stop_proxies(struct process *process)
+{
+    while (!list_empty(&process->proxies)) {
+        thread_give_up_call(
+            container_of(list_take(&process->proxies), struct thread, sibling));
+        arch_take_interrupts();
+    }
+}
+
 void request_destroy_proxy(struct request *request)
 {
+    list_remove(&request->proxy->sibling);
     request->proxy->state = THREAD_ENDED;
     object_drop(&request->proxy->object);
 }

@@ -191,6 +191,7 @@ static void put_last(struct thread *thread)
 static void see_to_messages(void)
 {
     cpu()->work &= ~WORK_MESSAGES;
+    request_time_out_all();
     request_show_all();
     upcall_end_waits();
 }

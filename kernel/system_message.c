@@ -166,9 +166,11 @@ static bool send_request(struct sending *sending)
 static inline bool flags_ok(const struct system_message *message)
 {
     bool async = message->flags & MSG_ASYNC;
+    bool live = message->flags & MSG_LIVE;
 
     return !(message->flags & ~(MSG_ASYNC | MSG_LIVE)) &&
-           (async || !(message->flags & MSG_LIVE || message->reply_port.value));
+           (async ? message->reply_port.value || !live
+                  : !message->reply_port.value && !live);
 }
 
 static bool send_one(struct sending *sending)
@@ -180,10 +182,14 @@ static bool send_one(struct sending *sending)
         return refused(sending, -EINVAL);
     if (!immediate)
         return send_request(sending);
+    /* Nothing is done where its result cannot be written. */
+    long error = user_put(error_in(sending->at), (uint32_t)message->error);
+    if (unlikely(error))
+        return refused(sending, error);
     long result = operation_do(message);
     if (unlikely(result == -EINVAL))
         return refused(sending, result);
-    long error = user_put(error_in(sending->at), (uint32_t)result);
+    error = user_put(error_in(sending->at), (uint32_t)result);
     return error ? refused(sending, error) : taken(sending, result);
 }
 
@@ -248,12 +254,16 @@ static long send_all(const struct crossing *crossing, uint32_t count)
     sending.may_wait = sent == 0;
     sending.result = check_array(crossing, &sending.endpoint);
     if (unlikely(sending.result))
-        return end_sending(crossing, sending.result, 0, count);
+        return end_sending(crossing, sending.result, sent, count);
     for (;;) {
         uint32_t batch = count - sent < BATCH ? count - sent : BATCH;
         sending.message = messages;
         sending.at = user_add(crossing->message, sent * sizeof(*messages));
         sending.result = user_copy_from(messages, sending.at, batch * sizeof(*messages));
+        if (unlikely(sending.result && batch > 1)) {
+            batch = 1; /* which may be all that can be read */
+            sending.result = user_copy_from(messages, sending.at, sizeof(*messages));
+        }
         if (unlikely(sending.result))
             break;
         uint32_t went = send_batch(&sending, batch);

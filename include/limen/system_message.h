@@ -13,8 +13,8 @@
  *     says; its results are written when it is taken, by whoever takes it;
  *   - without a reply port, by itself: its results are written, `error` last.
  *
- * With MSG_LIVE it comes back again and again, until it is cancelled. What happens before
- * it was taken is not lost: it adds up in the results.
+ * With MSG_LIVE it comes back to its reply port again and again, until it is cancelled.
+ * What happens before it was taken is not lost: it adds up in the results.
  *
  * The kernel reads a message once, when it is sent. What a program does to its memory
  * later changes nothing but what it finds there. A message in flight is named by its
@@ -35,7 +35,7 @@
 
 /* flags */
 #define MSG_ASYNC (1u << 0)
-#define MSG_LIVE (1u << 1)
+#define MSG_LIVE (1u << 1) /* with MSG_ASYNC and a reply port */
 
 /* What can be asked of the kernel. A field that is not named must be 0, and so must
  * `time` where it is no time-out. */
