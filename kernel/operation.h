@@ -31,10 +31,11 @@ static inline uint32_t operation_times(const struct system_message *message)
            (uint32_t)message->period | (uint32_t)(message->period >> 32);
 }
 
-/* Whether it is SYSTEM_NULL and nothing else, also no flags. */
+/* Whether it is SYSTEM_NULL and nothing else, also no flags: both are in the first word.
+ */
 static inline bool operation_is_null(const struct system_message *message)
 {
-    return (message->operation | message->flags | message->reply_port.value |
+    return (*(const uint32_t *)message | message->reply_port.value |
             message->object.value | message->words[0] | message->words[1] |
             message->words[2] | operation_times(message)) == 0;
 }

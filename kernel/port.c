@@ -15,6 +15,7 @@
 #include "message.h"
 #include "priority.h"
 #include "process.h"
+#include "request.h"
 #include "schedule.h"
 
 struct thread port_no_receiver = {.state = THREAD_ENDED, .priority = (uint8_t)-1};
@@ -261,7 +262,8 @@ long port_request(struct endpoint *endpoint, struct thread *proxy)
     /* nothing below fails */
     take_receiver(port, receiver);
     link_client(proxy, receiver);
-    priority_settle(receiver);
+    if (proxy->priority > receiver->priority)
+        priority_settle(receiver);
     if (proxy->long_message) {
         put_aside(receiver, MESSAGE_CALL, endpoint->closed.badge, proxy->message.words);
         thread_redo(receiver);
@@ -391,13 +393,17 @@ struct thread *port_answer_only(struct thread *client, const uint32_t words[3],
     copy_words(client->frame.words, words);
     thread_complete(client,
                     (long)(unlikely(client->slow & SLOW_BOUND_CALL) ? words[0] : tag));
+    if (unlikely(client->request))
+        return request_proxy_done(client);
     return client;
 }
 
 void port_answer(struct thread *client, const uint32_t words[3])
 {
-    if (port_answer_only(client, words, 0))
-        schedule_ready_next(client);
+    struct thread *answered = port_answer_only(client, words, 0);
+
+    if (answered)
+        schedule_ready_next(answered);
 }
 
 void port_fail(struct thread *client, long error)

@@ -49,18 +49,19 @@ static void attend(struct reply_port *port)
         upcall_post(port);
 }
 
-void reply_port_put(struct reply_port *port, struct request *request)
+struct thread *reply_port_put(struct reply_port *port, struct request *request)
 {
-    if (!list_empty(&port->waiters)) {
-        request_give(request, container_of(port->waiters.next, struct thread, queue));
-        return;
-    }
+    if (!list_empty(&port->waiters))
+        return request_give(request,
+                            container_of(port->waiters.next, struct thread, queue));
     if (list_empty(&port->returned)) {
         port->late = false;
         stop_timer(port);
     }
     list_append(&port->returned, &request->link);
-    attend(port);
+    if (port->thread)
+        attend(port);
+    return NULL;
 }
 
 /* --- Policies --- */

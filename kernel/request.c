@@ -109,12 +109,12 @@ static void discard(struct request *request)
         object_drop(object);
 }
 
-void request_end(struct request *request)
+/* One that is in nothing any more. */
+static inline void recycle(struct request *request)
 {
     struct reply_port *port = request->port;
 
-    leave_all(request);
-    if (!port || port->spare_count == SPARES_MOST) {
+    if (unlikely(!port || port->spare_count == SPARES_MOST)) {
         discard(request);
         return;
     }
@@ -122,6 +122,12 @@ void request_end(struct request *request)
     request->message = (struct user_ptr){0};
     list_append(&port->spares, &request->link);
     port->spare_count++;
+}
+
+void request_end(struct request *request)
+{
+    leave_all(request);
+    recycle(request);
 }
 
 void request_leave_port(struct request *request)
@@ -158,7 +164,7 @@ long request_find(struct user_ptr message, uint32_t id, struct request **request
 
 /* --- Coming back --- */
 
-void request_give(struct request *request, struct thread *thread)
+struct thread *request_give(struct request *request, struct thread *thread)
 {
     list_remove(&request->link);
     request->state = REQUEST_TAKEN;
@@ -166,25 +172,36 @@ void request_give(struct request *request, struct thread *thread)
         object_hold(&request->object);
         thread->partial = &request->object;
     }
-    thread_restart(thread);
+    list_remove(&thread->queue);
+    thread_stop_timer(thread);
+    thread->detour |= DETOUR_TELL;
+    thread->state = THREAD_READY;
+    return thread;
+}
+
+struct thread *request_come(struct request *request)
+{
+    if (request->state != REQUEST_WAITING)
+        return NULL; /* it is on its way, and is live: what came adds up */
+    if (!request->live)
+        leave_place(request);
+    if (!list_empty(&request->waiters))
+        return request_give(request,
+                            container_of(request->waiters.next, struct thread, queue));
+    request->state = REQUEST_RETURNED;
+    if (likely(request->port))
+        return reply_port_put(request->port, request);
+    list_append(&unshown, &request->link);
+    cpu()->work |= WORK_MESSAGES;
+    return NULL;
 }
 
 void request_return(struct request *request)
 {
-    if (request->state != REQUEST_WAITING)
-        return; /* it is on its way, and is live: what came adds up */
-    if (!request->live)
-        leave_place(request);
-    if (!list_empty(&request->waiters)) {
-        request_give(request, container_of(request->waiters.next, struct thread, queue));
-    } else if (request->port) {
-        request->state = REQUEST_RETURNED;
-        reply_port_put(request->port, request);
-    } else {
-        request->state = REQUEST_RETURNED;
-        list_append(&unshown, &request->link);
-        cpu()->work |= WORK_MESSAGES;
-    }
+    struct thread *waiter = request_come(request);
+
+    if (waiter)
+        schedule_ready(waiter);
 }
 
 long request_cancel(struct request *request, int32_t error)
@@ -279,12 +296,13 @@ static void come_again(struct request *request, const struct request_result *tol
 
 void request_told(struct request *request, const struct request_result *told)
 {
-    if (!request->live) {
-        request_end(request);
-        return;
-    }
     list_remove(&request->link);
-    come_again(request, told);
+    if (request->live)
+        come_again(request, told);
+    else if (likely(list_empty(&request->waiters) && request->untold == 0))
+        recycle(request); /* when it came back it left all else */
+    else
+        request_end(request);
 }
 
 void request_leave(struct request *request)

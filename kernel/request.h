@@ -102,14 +102,17 @@ void request_destroy(struct request *request);
 /* Lets it come back by `deadline`, as a timer or with -ETIMEDOUT. */
 void request_set_timer(struct request *request, uint64_t deadline);
 
-/* What was asked for has come, and is in `result`, for the first time or once more. */
+/* What was asked for has come, and is in `result`, for the first time or once more. The
+ * first of these leaves it to the caller to schedule the thread that has waited, or NULL.
+ */
+[[nodiscard]] struct thread *request_come(struct request *request);
 void request_return(struct request *request);
 
 /* Ends it with an error. -ESRCH: it is not waiting. */
 [[nodiscard]] long request_cancel(struct request *request, int32_t error);
 
-/* Gives a request that came back to a waiting thread. */
-void request_give(struct request *request, struct thread *thread);
+/* Gives a request that came back to a waiting thread, which has yet to be scheduled. */
+[[nodiscard]] struct thread *request_give(struct request *request, struct thread *thread);
 
 /* A thread that was given it, or has sent it and waits, will not tell anybody. */
 void request_leave(struct request *request);
@@ -152,8 +155,8 @@ void request_destroy_proxy(struct request *request);
 /* The process's proxies wait for nothing any more. */
 void request_stop_proxies(struct process *process);
 
-/* A request's proxy has its answer. */
-void request_proxy_done(struct thread *proxy);
+/* A request's proxy has its answer: as request_come. */
+[[nodiscard]] struct thread *request_proxy_done(struct thread *proxy);
 
 /* Writes what came back without a port to the memory of those who sent it. */
 void request_show_all(void);

@@ -86,12 +86,13 @@ long request_begin_futex(struct request *request, struct user_ptr word, uint32_t
     return 0;
 }
 
-void request_proxy_done(struct thread *proxy)
+struct thread *request_proxy_done(struct thread *proxy)
 {
     struct request *request = proxy->request;
     struct request_result *result = &request->result;
     long answer = (long)proxy->frame.eax;
 
+    proxy->state = THREAD_SUSPENDED;
     if (answer < 0) {
         result->error = (int32_t)answer;
     } else if (request->operation == REQUEST_CALL) {
@@ -102,7 +103,7 @@ void request_proxy_done(struct thread *proxy)
         result->words[2] = proxy->frame.words[1];
         request->untold = MESSAGE_HANDLE_COUNT(answer);
     }
-    request_return(request);
+    return request_come(request);
 }
 
 const handle_t *request_handles(const struct request *request, struct user_ptr *at)

@@ -41,8 +41,8 @@ static inline bool joins_ready(struct thread *thread)
 
     if (unlikely(thread->suspended)) {
         thread->state = THREAD_SUSPENDED;
-        if (thread->request)
-            request_proxy_done(thread);
+        if (thread->request && (thread = request_proxy_done(thread)))
+            schedule_ready(thread);
         return false;
     }
     if (unlikely(thread == c->current)) {
@@ -232,6 +232,9 @@ static void take_detour(struct thread *thread)
         if (unlikely(thread->detour))
             cpu()->work |= WORK_HELD; /* should it have to wait */
         thread->frame.eax = (uint32_t)system_call_again(&thread->frame);
+    } else if (thread->detour & DETOUR_TELL) {
+        thread->detour &= ~DETOUR_TELL;
+        thread->frame.eax = (uint32_t)system_message_given();
     }
     if (unlikely(thread->detour & DETOUR_UPCALL) && !(thread->detour & DETOUR_CALL) &&
         thread->state == THREAD_READY)

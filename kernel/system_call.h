@@ -48,6 +48,9 @@ long system_call(uint32_t number, struct SystemCallFrame *frame);
 long system_message(struct SystemCallFrame *frame);
 long system_call_again(struct SystemCallFrame *frame);
 
+/* The running thread has got a message that it waits for; its call's result. */
+long system_message_given(void);
+
 /* The call by a number of the bound range: a message, or -ENOSYS. */
 long bound_call(uint32_t number);
 

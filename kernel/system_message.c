@@ -173,14 +173,13 @@ static inline bool flags_ok(const struct system_message *message)
                   : !message->reply_port.value && !live);
 }
 
-static bool send_one(struct sending *sending)
+ALWAYS_INLINE bool send_one(struct sending *sending)
 {
     const struct system_message *message = sending->message;
-    bool immediate = !sending->endpoint && message->operation < SYSTEM_IMMEDIATE;
 
     if (unlikely(!flags_ok(message)))
         return refused(sending, -EINVAL);
-    if (!immediate)
+    if (sending->endpoint || message->operation >= SYSTEM_IMMEDIATE)
         return send_request(sending);
     /* Nothing is done where its result cannot be written. */
     long error = user_put(error_in(sending->at), (uint32_t)message->error);
@@ -190,29 +189,11 @@ static bool send_one(struct sending *sending)
     if (unlikely(result == -EINVAL))
         return refused(sending, result);
     error = user_put(error_in(sending->at), (uint32_t)result);
-    return error ? refused(sending, error) : taken(sending, result);
+    return unlikely(error) ? refused(sending, error) : taken(sending, result);
 }
 
-/* Sends so many messages, which were read; how many were taken. */
-static inline uint32_t send_batch(struct sending *sending, uint32_t count)
-{
-    uint32_t sent = 0;
-
-    do {
-        bool went = likely(operation_is_null(sending->message) && !sending->endpoint)
-                        ? (sending->result = user_put(error_in(sending->at), 0)) == 0
-                        : send_one(sending);
-        if (unlikely(!went))
-            break;
-        sending->message++;
-        sending->at = user_add(sending->at, sizeof(struct system_message));
-        sending->may_wait = false;
-    } while (++sent < count);
-    return sent;
-}
-
-static inline long check_array(const struct crossing *crossing,
-                               struct endpoint **endpoint)
+/* What is sent, and to whom: 0 or an error. */
+ALWAYS_INLINE long check(const struct crossing *crossing, struct endpoint **endpoint)
 {
     *endpoint = NULL;
     if (unlikely(crossing->message.address % _Alignof(struct system_message) ||
@@ -220,7 +201,7 @@ static inline long check_array(const struct crossing *crossing,
         return -EINVAL;
     if (unlikely(!user_range_ok(crossing->message, crossing->size)))
         return -EFAULT;
-    if (unlikely(!is_version(crossing->port)))
+    if (!is_version(crossing->port))
         return endpoint_look(crossing->port, endpoint);
     return likely(crossing->port.value == SYSTEM_VERSION) ? 0 : -EINVAL;
 }
@@ -232,59 +213,91 @@ static long again(uint32_t sent)
     return schedule_again();
 }
 
-/* What is to be done when no more can be sent; the result. */
-static inline long end_sending(const struct crossing *crossing, long result,
-                               uint32_t sent, uint32_t count)
+/* What is to be done when no more can be sent. */
+ALWAYS_INLINE long end_sending(const struct crossing *crossing, long result,
+                               uint32_t sent)
 {
     if (unlikely(self()->state != THREAD_READY))
         return 0;
     if (unlikely(self()->detour & DETOUR_CALL))
         return again(sent);
     tell(crossing->message.address, sent);
-    return sent < count || count == 1 ? result : 0;
+    return result;
 }
 
-static long send_all(const struct crossing *crossing, uint32_t count)
+/* A message as it is copied in: to no greater alignment than a word's. */
+struct copy {
+    uint32_t words[sizeof(struct system_message) / sizeof(uint32_t)];
+};
+
+ALWAYS_INLINE long send(const struct crossing *crossing)
 {
-    struct system_message messages[BATCH];
+    struct copy copy;
+    struct sending sending = {
+        .message = (const struct system_message *)&copy,
+        .at = crossing->message,
+        .may_wait = true,
+    };
+    long error = check(crossing, &sending.endpoint);
+
+    if (likely(!error))
+        error = user_copy_from(&copy, sending.at, sizeof(copy));
+    if (unlikely(error))
+        return end_sending(crossing, error, 0);
+    uint32_t sent = send_one(&sending);
+    return end_sending(crossing, sending.result, sent);
+}
+
+/* Sends so many messages, which were read; how many were taken. */
+static uint32_t send_batch(struct sending *sending, uint32_t count)
+{
+    uint32_t sent = 0;
+
+    do {
+        if (likely(operation_is_null(sending->message) && !sending->endpoint)) {
+            sending->result = user_put(error_in(sending->at), 0);
+            if (unlikely(sending->result))
+                break;
+        } else if (!send_one(sending)) {
+            break;
+        }
+        sending->message++;
+        sending->at = user_add(sending->at, sizeof(struct system_message));
+        sending->may_wait = false;
+    } while (++sent < count);
+    return sent;
+}
+
+static long send_array(const struct crossing *crossing)
+{
+    struct copy copies[BATCH];
+    uint32_t count = crossing->size / sizeof(*copies);
     uint32_t sent = self()->progress;
-    struct sending sending;
+    struct sending sending = {.may_wait = sent == 0};
 
     self()->progress = 0;
-    sending.may_wait = sent == 0;
-    sending.result = check_array(crossing, &sending.endpoint);
-    if (unlikely(sending.result))
-        return end_sending(crossing, sending.result, sent, count);
-    for (;;) {
+    sending.result =
+        crossing->size % sizeof(*copies) ? -EINVAL : check(crossing, &sending.endpoint);
+    while (!sending.result && sent < count) {
         uint32_t batch = count - sent < BATCH ? count - sent : BATCH;
-        sending.message = messages;
-        sending.at = user_add(crossing->message, sent * sizeof(*messages));
-        sending.result = user_copy_from(messages, sending.at, batch * sizeof(*messages));
+        sending.message = (const struct system_message *)copies;
+        sending.at = user_add(crossing->message, sent * sizeof(*copies));
+        sending.result = user_copy_from(copies, sending.at, batch * sizeof(*copies));
         if (unlikely(sending.result && batch > 1)) {
             batch = 1; /* which may be all that can be read */
-            sending.result = user_copy_from(messages, sending.at, sizeof(*messages));
+            sending.result = user_copy_from(copies, sending.at, sizeof(*copies));
         }
         if (unlikely(sending.result))
             break;
         uint32_t went = send_batch(&sending, batch);
         sent += went;
-        if (went < batch || sent == count)
+        if (went < batch)
             break;
-        if (unlikely(schedule_preempt_point()))
+        sending.result = 0; /* that of the last, which was taken */
+        if (sent < count && unlikely(schedule_preempt_point()))
             return again(sent);
     }
-    return end_sending(crossing, sending.result, sent, count);
-}
-
-static inline long send(const struct crossing *crossing)
-{
-    if (likely(crossing->size == sizeof(struct system_message)))
-        return send_all(crossing, 1);
-    if (crossing->size % sizeof(struct system_message)) {
-        tell(crossing->message.address, 0);
-        return -EINVAL;
-    }
-    return send_all(crossing, crossing->size / sizeof(struct system_message));
+    return end_sending(crossing, sending.result, sent);
 }
 
 /* --- waitsys --- */
@@ -300,13 +313,13 @@ static long tell_request(struct request *request)
     return error ? error : result;
 }
 
-/* The thread was given what it waited for. */
-static long tell_given(const struct crossing *crossing)
+/* The running thread was given what it waits for; the result of its call. */
+long system_message_given(void)
 {
+    struct SystemCallFrame *frame = &self()->frame;
+    uint32_t size = frame->vector == FRAME_INT81 ? frame->edx : frame->edi;
+    bool array = size != SIZE_WAIT && size > sizeof(struct system_message);
     struct object *object = self()->partial;
-    bool array =
-        crossing->size != SIZE_WAIT && crossing->size > sizeof(struct system_message);
-
     struct request *request = container_of(object, struct request, object);
     uint32_t message = request->message.address;
     int32_t result;
@@ -320,50 +333,14 @@ static long tell_given(const struct crossing *crossing)
     return error ? error : array ? 0 : result;
 }
 
-/* Finds the port and message that are waited for, either NULL, and the threads that
- * do. */
-static long find_waited(const struct crossing *crossing, struct reply_port **port,
-                        struct request **request)
+/* Waits among those, if it is to wait. */
+static long join(const struct crossing *crossing, struct list *waiters)
 {
-    uint32_t id;
-    long error = 0;
+    uint64_t until;
+    long error = deadline_read(crossing->deadline, &until);
 
-    *port = NULL;
-    *request = NULL;
-    if (crossing->port.value == SYSTEM_VERSION) {
-        if (user_null(crossing->message))
-            return -EINVAL;
-    } else if (is_version(crossing->port)) {
-        return -EINVAL;
-    } else if ((error = reply_port_look(crossing->port, RIGHT_READ, port))) {
+    if (error)
         return error;
-    }
-    if (user_null(crossing->message))
-        return 0;
-    error = copy_from_user(
-        &id, user_add(crossing->message, offsetof(struct system_message, id)),
-        sizeof(id));
-    if (error || (error = request_find(crossing->message, id, request)))
-        return error;
-    return *port && (*request)->port != *port ? -ESRCH : 0;
-}
-
-static long wait(const struct crossing *crossing)
-{
-    struct reply_port *port;
-    struct request *request;
-    uint64_t until = DEADLINE_NONE;
-    long error = find_waited(crossing, &port, &request);
-
-    if (error || (error = deadline_read(crossing->deadline, &until)))
-        return error;
-    struct list *waiters = request ? &request->waiters : &port->waiters;
-    if (!request)
-        request = reply_port_first(port);
-    if (request && request->state == REQUEST_RETURNED)
-        return tell_request(request);
-    if (request && request->state == REQUEST_TAKEN && !request->live)
-        return -ESRCH;
     if (crossing->size == SIZE_TEST)
         return -EAGAIN;
     if (deadline_passed(until))
@@ -371,6 +348,41 @@ static long wait(const struct crossing *crossing)
     list_append(waiters, &self()->queue);
     deadline_block(until, -ETIMEDOUT);
     return 0;
+}
+
+/* Waits for the message that is named, at the port or with NULL anywhere. */
+static long wait_for_one(const struct crossing *crossing, struct reply_port *port)
+{
+    struct request *request;
+    uint32_t id;
+    long error = copy_from_user(
+        &id, user_add(crossing->message, offsetof(struct system_message, id)),
+        sizeof(id));
+
+    if (error || (error = request_find(crossing->message, id, &request)))
+        return error;
+    if ((port && request->port != port) ||
+        (request->state == REQUEST_TAKEN && !request->live))
+        return -ESRCH;
+    return request->state == REQUEST_RETURNED ? tell_request(request)
+                                              : join(crossing, &request->waiters);
+}
+
+static long wait(const struct crossing *crossing)
+{
+    struct reply_port *port = NULL;
+    long error = 0;
+
+    if (!is_version(crossing->port))
+        error = reply_port_look(crossing->port, RIGHT_READ, &port);
+    else if (crossing->port.value != SYSTEM_VERSION || user_null(crossing->message))
+        error = -EINVAL;
+    if (unlikely(error))
+        return error;
+    if (!user_null(crossing->message))
+        return wait_for_one(crossing, port);
+    struct request *request = reply_port_first(port);
+    return request ? tell_request(request) : join(crossing, &port->waiters);
 }
 
 /* --- flushsys, and the call itself --- */
@@ -384,12 +396,12 @@ static long flush(const struct crossing *crossing)
     return 0;
 }
 
-static inline long cross(const struct crossing *crossing)
+ALWAYS_INLINE long cross(const struct crossing *crossing)
 {
-    if (unlikely(self()->partial) && thread_partial(OBJECT_REQUEST))
-        return tell_given(crossing);
-    if (crossing->size != SIZE_WAIT && crossing->size != SIZE_TEST)
+    if (likely(crossing->size == sizeof(struct system_message)))
         return send(crossing);
+    if (crossing->size != SIZE_WAIT && crossing->size != SIZE_TEST)
+        return send_array(crossing);
     if (crossing->size == SIZE_WAIT && is_version(crossing->port) &&
         user_null(crossing->message))
         return flush(crossing);

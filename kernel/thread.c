@@ -142,7 +142,7 @@ struct object *thread_partial(enum object_type type)
     return thread->partial;
 }
 
-static void leave_wait(struct thread *thread)
+void thread_leave_wait(struct thread *thread)
 {
     assert(thread->state != THREAD_READY && thread->state != THREAD_SUSPENDED &&
            thread->state != THREAD_ENDED);
@@ -151,21 +151,21 @@ static void leave_wait(struct thread *thread)
 
 void thread_wake(struct thread *thread, long result)
 {
-    leave_wait(thread);
+    thread_leave_wait(thread);
     thread_complete(thread, result);
     schedule_ready(thread);
 }
 
 void thread_restart(struct thread *thread)
 {
-    leave_wait(thread);
+    thread_leave_wait(thread);
     thread_redo(thread);
     schedule_ready(thread);
 }
 
 void thread_resume_faulted(struct thread *thread)
 {
-    leave_wait(thread);
+    thread_leave_wait(thread);
     thread->faulted = false;
     thread->long_message = false;
     thread->state = THREAD_READY;
@@ -200,7 +200,7 @@ void thread_give_up_call(struct thread *thread)
     assert(thread->suspended && thread != cpu()->current);
     leave_waits(thread);
     thread->state = THREAD_SUSPENDED;
-    thread->detour &= ~DETOUR_CALL;
+    thread->detour &= ~(DETOUR_CALL | DETOUR_TELL);
     thread->progress = 0;
     drop_partial(thread);
     thread->long_message = false;

@@ -90,9 +90,11 @@ struct thread {
 
 /* thread.detour */
 #define DETOUR_CALL (1u << 0)   /* do the call in the frame again */
+#define DETOUR_TELL (1u << 3)   /* tell the user what it was given: `partial` */
 #define DETOUR_UPCALL (1u << 1) /* see to upcalls */
-#define DETOUR_HELD (1u << 2) /* some are held, and it may not wait: upcall_before_wait \
-                               */
+#define DETOUR_HELD                                                     \
+    (1u << 2) /* some are held, and it may not wait: upcall_before_wait \
+               */
 
 /* thread.slow */
 #define SLOW_BOUND_CALL (1u << 0) /* its call's result is the answer's first word */
@@ -121,6 +123,9 @@ void thread_resume_faulted(struct thread *thread);
 
 /* Makes a thread that was just created ready for the first time. */
 void thread_start(struct thread *thread);
+
+/* Ends the wait of a thread, which has yet to be given to the scheduler. */
+void thread_leave_wait(struct thread *thread);
 
 /* Takes the running thread off the processor when the kernel is left. */
 static inline void thread_block(void)
