@@ -64,6 +64,9 @@ void upcall_note(struct upcall *upcall)
     spoil_fpu();
 }
 
+/* The flags with which it calls upcall_return: ID AC NT DF IF, all of arithmetic. */
+uint32_t test_upcall_flags = 0x244ed7;
+
 void test_upcall(void);
 __asm__(".text\n"
         "test_upcall:\n\t"
@@ -82,7 +85,7 @@ __asm__(".text\n"
         "movl %edi, %ebp\n\t"
         "movl %edi, %ecx\n\t"
         "movl %edi, %edx\n\t"
-        "pushl $0x244ed7\n\t" /* ID AC NT DF IF, all of arithmetic */
+        "pushl test_upcall_flags\n\t"
         "popfl\n\t"
         "movl $68, %eax\n\t" /* upcall_return */
         "call *limen_gate\n\t"
