@@ -104,6 +104,12 @@ bool arch_thread_state_ok(const struct thread_state *state);
 void arch_thread_return(struct thread *thread, const struct thread_state *state);
 /* The running thread goes on at `entry`, with its stack and eax at `at`. */
 void arch_upcall_begin(struct thread *thread, uint32_t entry, uint32_t at);
+/* Writes the upcall of a running thread that has no FPU state to its memory, addresses
+ * that were checked, and the results to the message; false: some of it could not be
+ * written. */
+struct upcall_message;
+[[nodiscard]] bool arch_upcall_push(struct thread *thread, uint32_t at,
+                                    const struct upcall_message *message);
 /* Makes the frame that of a user's write that met a page fault. */
 void arch_frame_fault(struct SystemCallFrame *frame);
 /* Whether the thread has FPU state of its own. */

@@ -70,8 +70,9 @@ static long act_thread_post(const struct system_message *message)
 
     if (message->words[2] | operation_times(message))
         return -EINVAL;
-    error = thread_look(message->object, RIGHT_CONTROL, &thread);
-    if (error)
+    thread = cpu()->current;
+    if (message->object.value != HANDLE_SELF.value &&
+        (error = thread_look(message->object, RIGHT_CONTROL, &thread)))
         return error;
     if (thread->state == THREAD_ENDED)
         return -ESRCH;

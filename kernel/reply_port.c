@@ -20,12 +20,6 @@ static void stop_timer(struct reply_port *port)
     port->timed = false;
 }
 
-bool reply_port_wants_upcall(const struct reply_port *port)
-{
-    return !list_empty(&port->returned) && port->thread && port->active < port->depth &&
-           (port->delay == 0 || port->late);
-}
-
 static void expire(struct timer *timer, uint64_t now)
 {
     struct reply_port *port = container_of(timer, struct reply_port, timer);
@@ -37,9 +31,9 @@ static void expire(struct timer *timer, uint64_t now)
 }
 
 /* Something stands in the queue: sees to it that it leaves it as the policy says. */
-static void attend(struct reply_port *port)
+static inline void attend(struct reply_port *port)
 {
-    if (!port->thread || list_empty(&port->returned))
+    if (list_empty(&port->returned))
         return;
     if (port->delay && !port->late && !port->timed) {
         port->timed = true;
@@ -133,7 +127,8 @@ static void set_policy(struct reply_port *port, const struct reply_policy *polic
     port->critical = policy->critical;
     port->delay = policy->delay;
     port->late = false;
-    attend(port);
+    if (thread)
+        attend(port);
 }
 
 long sys_reply_port_create(struct user_ptr at)

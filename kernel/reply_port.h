@@ -52,7 +52,11 @@ struct reply_port {
                                             struct request *request);
 
 /* Whether there is something for an upcall, and it may be made. */
-bool reply_port_wants_upcall(const struct reply_port *port);
+static inline bool reply_port_wants_upcall(const struct reply_port *port)
+{
+    return !list_empty(&port->returned) && port->thread && port->active < port->depth &&
+           (port->delay == 0 || port->late);
+}
 
 /* The request that came back first and was not taken, or NULL. */
 static inline struct request *reply_port_first(const struct reply_port *port)

@@ -278,19 +278,30 @@ void request_set_timer(struct request *request, uint64_t deadline)
 /* What came while the others were told has yet to be. */
 static void come_again(struct request *request, const struct request_result *told)
 {
-    uint32_t left = 0;
+    uint32_t *words = request->result.words;
 
     request->state = REQUEST_WAITING;
     for (int i = 0; i < 3; i++) {
         if (request->operation == SYSTEM_TIMER)
-            request->result.words[i] -= told->words[i];
+            words[i] -= told->words[i];
         else
-            request->result.words[i] &= ~told->words[i];
-        left |= request->result.words[i];
+            words[i] &= ~told->words[i];
     }
-    if (left)
+    if (words[0] | words[1] | words[2])
         request_return(request);
-    else if (request->operation == SYSTEM_TIMER)
+}
+
+/* A live one waits again. */
+static inline void wait_again(struct request *request, const struct request_result *told)
+{
+    uint32_t *words = request->result.words;
+
+    request->state = REQUEST_WAITING;
+    if (unlikely((words[0] ^ told->words[0]) | (words[1] ^ told->words[1])))
+        come_again(request, told);
+    else
+        words[0] = words[1] = words[2] = 0;
+    if (request->operation == SYSTEM_TIMER && request->state == REQUEST_WAITING)
         request_set_timer(request, request->due);
 }
 
@@ -298,7 +309,7 @@ void request_told(struct request *request, const struct request_result *told)
 {
     list_remove(&request->link);
     if (request->live)
-        come_again(request, told);
+        wait_again(request, told);
     else if (likely(list_empty(&request->waiters) && request->untold == 0))
         recycle(request); /* when it came back it left all else */
     else

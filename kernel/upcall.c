@@ -22,12 +22,15 @@ void upcall_post(struct reply_port *port)
 {
     struct thread *thread = port->thread;
 
-    if (thread->state == THREAD_ENDED)
+    if (unlikely(thread->state == THREAD_ENDED))
         return;
     thread->detour |= DETOUR_UPCALL;
-    cpu()->work |= WORK_MESSAGES;
     if (!list_in(&port->upcall_link))
         list_append(&thread->upcalls, &port->upcall_link);
+    cpu()->work |= WORK_UPCALL;
+    if (thread->state == THREAD_READY)
+        return; /* it takes its detour when it goes on */
+    cpu()->work |= WORK_MESSAGES;
     if (!list_in(&port->post_link))
         list_append(&posted, &port->post_link);
 }
@@ -78,7 +81,7 @@ static uint32_t read_critical(const struct reply_port *port)
  * told yet, the thread has to look once more. */
 static bool held(const struct reply_port *port, uint32_t *word)
 {
-    *word = read_critical(port);
+    *word = user_null(port->critical) ? 0 : read_critical(port);
     if ((*word & CRITICAL_COUNT) == 0)
         return false;
     if (*word & CRITICAL_HELD)
@@ -194,53 +197,74 @@ static void overflow(uint32_t address, long error)
     fault_raise(error == -ENOMEM ? PROCESS_NO_MEMORY : PROCESS_FAULTED, address);
 }
 
-/* Describes an upcall for a request. */
-static void describe(struct upcall *upcall, struct reply_port *port,
-                     struct request *request, const struct request_result *result)
+/* Makes an upcall as it may have to be: with FPU state, handles, and memory that is not
+ * there. 0 or an error. */
+static long push(struct reply_port *port, struct request *request,
+                 const struct request_result *result, uint32_t *at)
 {
     struct thread *self = cpu()->current;
     bool fpu = arch_fpu_used(self);
+    uint32_t size = fpu ? sizeof(struct upcall) : UPCALL_SIZE_PLAIN;
     bool told = copy_to_user(request_results(request), result, sizeof(*result)) == 0 &&
                 (!request->untold || request_tell_handles(request) == 0);
+    struct upcall upcall = {
+        .port = port->handle,
+        .flags = (fpu ? UPCALL_FPU : 0) | (told ? 0 : UPCALL_LOST),
+        .message = request->message,
+        .error = result->error,
+    };
 
-    arch_thread_report(self, &upcall->state);
-    upcall->port = port->handle;
-    upcall->flags = (fpu ? UPCALL_FPU : 0) | (told ? 0 : UPCALL_LOST);
-    upcall->message = request->message;
-    upcall->error = result->error;
-    memcpy(upcall->words, result->words, sizeof(upcall->words));
-    upcall->reserved = 0;
+    arch_thread_report(self, &upcall.state);
+    copy_words(upcall.words, result->words);
     if (fpu)
-        arch_fpu_picture(self, upcall->fpu);
+        arch_fpu_picture(self, upcall.fpu);
+    *at = place(port, self->frame.esp, size);
+    long error = *at ? copy_to_user((struct user_ptr){*at}, &upcall, size) : -EFAULT;
+    if (error && !*at)
+        *at = self->frame.esp - size;
+    if (!error)
+        arch_fpu_reset(self);
+    return error;
+}
+
+/* The same where nothing is in the way. */
+static inline bool push_plainly(const struct reply_port *port,
+                                const struct request *request,
+                                const struct request_result *result, uint32_t *at)
+{
+    struct thread *self = cpu()->current;
+    const struct upcall_message message = {port->handle, request->message, *result};
+
+    *at = place(port, self->frame.esp, UPCALL_SIZE_PLAIN);
+    return *at && !arch_fpu_used(self) && !request->untold &&
+           arch_upcall_push(self, *at, &message);
 }
 
 /* Makes one upcall of the port. Where there is no stack for it, nothing has happened but
  * that the thread faults; this may not come back then. */
-static void make(struct reply_port *port)
+static inline void make(struct reply_port *port)
 {
     struct thread *self = cpu()->current;
     struct request *request = reply_port_first(port);
     struct request_result result = request->result;
-    struct upcall upcall;
+    uint32_t at;
 
-    describe(&upcall, port, request, &result);
-    uint32_t size = upcall.flags & UPCALL_FPU ? sizeof(upcall) : UPCALL_SIZE_PLAIN;
-    uint32_t at = place(port, self->frame.esp, size);
-    long error = at ? copy_to_user((struct user_ptr){at}, &upcall, size) : -EFAULT;
-    if (error) {
-        self->detour |= DETOUR_UPCALL; /* once the fault was dealt with */
-        overflow(at ? at : self->frame.esp - size, error);
-        return;
+    if (unlikely(!push_plainly(port, request, &result, &at))) {
+        long error = push(port, request, &result, &at);
+        if (error) {
+            self->detour |= DETOUR_UPCALL; /* once the fault was dealt with */
+            overflow(at, error);
+            return;
+        }
     }
     port->active++;
-    arch_fpu_reset(self);
     arch_upcall_begin(self, port->entry, at);
     request_told(request, &result);
     if (!reply_port_wants_upcall(port))
         list_remove(&port->upcall_link);
     if (!list_empty(&self->upcalls)) {
         self->detour |= DETOUR_UPCALL;
-        cpu()->work |= WORK_MESSAGES;
+        cpu()->work |= WORK_UPCALL;
     }
 }
 

@@ -16,8 +16,17 @@
 #ifndef KERNEL_UPCALL_H
 #define KERNEL_UPCALL_H
 
+#include "request.h"
+
 struct reply_port;
 struct thread;
+
+/* What an upcall brings. */
+struct upcall_message {
+    handle_t port;
+    struct user_ptr message;
+    struct request_result result;
+};
 
 /* The port wants an upcall: reply_port_wants_upcall. */
 void upcall_post(struct reply_port *port);

@@ -35,8 +35,8 @@ void watch_post(struct watch *watch, uint64_t signals)
     struct list *next;
 
     watch->posted |= signals;
-    for (struct list *link = watch->listeners.next; link != &watch->listeners;
-         link = next) {
+    for (struct list *link = watch->listeners.next;
+         link != &watch->listeners && watch->posted; link = next) {
         struct request *request = container_of(link, struct request, place);
         next = link->next;
         if (take_posted(watch, request))

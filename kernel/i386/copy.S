@@ -2,23 +2,30 @@
 /*
  * long user_copy(to, from, uint32_t size): eax, edx, ecx. Copies across the user boundary
  * in either direction; 0, or the error that trap_kernel puts into eax when it lands at
- * the fix-up. user_copy_present is the same, but that no fault is resolved. Where the
- * processor has SMAP, user_copy_init puts STAC and CLAC in the place of NAME_stac and
- * NAME_clac.
+ * the fix-up. user_copy_present is the same, but that no fault is resolved.
  */
+
+/* STAC and CLAC where the processor has SMAP, by user_copy_init; on others an instruction
+ * of as many bytes that does nothing and that a 486 has. The table .smap tells where, and
+ * the last byte. */
+        .macro  USER_ACCESS last
+9:      .byte   0x8d, 0x76, 0x00                /* leal 0(%esi), %esi */
+        .pushsection .smap, "a"
+        .long   9b, \last
+        .popsection
+        .endm
+
+#define STAC USER_ACCESS 0xcb
+#define CLAC USER_ACCESS 0xca
+
         .macro  FIXUP at, landing, resolve
         .pushsection .fixups, "a"
         .long   \at, \landing, \resolve
         .popsection
         .endm
 
-/* An instruction of three bytes that does nothing, and that a 486 has. */
-        .macro  NOTHING
-        .byte   0x8d, 0x76, 0x00                /* leal 0(%esi), %esi */
-        .endm
-
         .macro  COPY name, resolve
-        .globl  \name, \name\()_stac, \name\()_clac
+        .globl  \name
 \name:
         pushl   %edi
         pushl   %esi
@@ -27,33 +34,29 @@
         movl    %ecx, %edx
         shrl    $2, %ecx
         andl    $3, %edx
-\name\()_stac:
-        NOTHING
+        STAC
 1:      rep movsl
         movl    %edx, %ecx
 2:      rep movsb
         xorl    %eax, %eax
-\name\()_clac:
-        NOTHING
+8:      CLAC
         popl    %esi
         popl    %edi
         ret
-        FIXUP   1b, \name\()_clac, \resolve
-        FIXUP   2b, \name\()_clac, \resolve
+        FIXUP   1b, 8b, \resolve
+        FIXUP   2b, 8b, \resolve
         .endm
 
         .text
 /* long user_put(to, uint32_t value): eax, edx. */
-        .globl  user_put, user_put_stac, user_put_clac
+        .globl  user_put
 user_put:
-user_put_stac:
-        NOTHING
+        STAC
 1:      movl    %edx, (%eax)
         xorl    %eax, %eax
-user_put_clac:
-        NOTHING
+8:      CLAC
         ret
-        FIXUP   1b, user_put_clac, 1
+        FIXUP   1b, 8b, 1
 
         .globl  user_copy_from, user_copy_to
 user_copy_from:

@@ -268,7 +268,8 @@ extern const struct arch_thread
     *thread_shown; /* [c] whose TLS descriptors the GDT holds */
 /* Waits, for which no thread's time counts. */
 void thread_idle(void (*wait)(void));
-/* Loads %fs and %gs. */
+/* Notes and loads %fs and %gs. */
+void save_segments(struct arch_thread *arch);
 void load_segments(const struct arch_thread *arch);
 /* The flags with which a thread goes on that leaves with all of its frame. */
 uint32_t frame_flags(const struct SystemCallFrame *frame);

@@ -52,7 +52,7 @@ void arch_thread_destroy(struct thread *thread)
     fpu_forget(thread);
 }
 
-static void save_segments(struct arch_thread *arch)
+void save_segments(struct arch_thread *arch)
 {
     __asm__ volatile("movw %%fs, %0\n\tmovw %%gs, %1" : "=m"(arch->fs), "=m"(arch->gs));
 }

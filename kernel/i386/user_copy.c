@@ -8,25 +8,29 @@
 
 /* As user_copy_from, but that no fault is resolved. */
 long user_copy_present(void *to, struct user_ptr from, uint32_t size);
-extern char user_copy_stac[], user_copy_clac[];
-extern char user_copy_present_stac[], user_copy_present_clac[];
-extern char user_put_stac[], user_put_clac[];
+
+/* Where user memory is opened and closed: copy.S, user_access.h. */
+struct access {
+    char *at;
+    uint32_t last;
+};
+
+extern const struct access smap_start[], smap_end[];
 
 static uint32_t smaller(uint32_t a, uint32_t b)
 {
     return a < b ? a : b;
 }
 
+/* STAC and CLAC differ in their last byte. */
 void user_copy_init(void)
 {
     if (!cpu_features.smap)
         return;
-    memcpy(user_copy_stac, "\x0f\x01\xcb", 3);
-    memcpy(user_copy_clac, "\x0f\x01\xca", 3);
-    memcpy(user_copy_present_stac, user_copy_stac, 3);
-    memcpy(user_copy_present_clac, user_copy_clac, 3);
-    memcpy(user_put_stac, user_copy_stac, 3);
-    memcpy(user_put_clac, user_copy_clac, 3);
+    for (const struct access *access = smap_start; access < smap_end; access++) {
+        const char code[] = {0x0f, 0x01, (char)access->last};
+        memcpy(access->at, code, sizeof(code));
+    }
 }
 
 bool arch_copy_across(struct space *to, uint32_t address, struct user_ptr from,
