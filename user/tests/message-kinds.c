@@ -117,7 +117,8 @@ static bool words_are_moved(void)
 static bool words_that_cannot_be(void)
 {
     port = queue();
-    static const uint32_t places[] = {0, 2, KERNEL_BASE - 2, KERNEL_BASE, ~3u, 0x70000000};
+    static const uint32_t places[] = {0,           2,   KERNEL_BASE - 2,
+                                      KERNEL_BASE, ~3u, 0x70000000};
     bool right = true;
     for (uint32_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
         message = ask(SYSTEM_FUTEX, HANDLE_SELF, places[i], 0);
@@ -299,7 +300,8 @@ static bool signals_with_a_time_out(void)
     right = right && in_flight(&message) && comes(&message, -ETIMEDOUT) &&
             post(HANDLE_SELF, 0x80000000, 0);
     other = ask(SYSTEM_PROCESS_SIGNALS, HANDLE_SELF, ~0u, ~0u);
-    right = right && is(limen_msg_send(LIMEN_SYSTEM, &other), 0, "all that were posted") &&
+    right = right &&
+            is(limen_msg_send(LIMEN_SYSTEM, &other), 0, "all that were posted") &&
             is(other.words[0], ~0u, "low") && is(other.words[1], 0x7fffffff, "high");
     return close(port) && right;
 }

@@ -149,8 +149,7 @@ static bool many_waiters(void)
     ended = bad = 0;
     memset(came_back, 0, sizeof(came_back));
     for (int i = 0; i < WAITERS; i++)
-        threads[i] =
-            handle_of(bare_thread(collect, 0, waiter_stacks[i] + WAITER_STACK));
+        threads[i] = handle_of(bare_thread(collect, 0, waiter_stacks[i] + WAITER_STACK));
     for (int i = 0; i < 100; i++)
         (void)limen_thread_yield();
     uint64_t now = clock_now();

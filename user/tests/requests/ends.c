@@ -30,9 +30,8 @@ bool server_leaves(void)
     handle_t port = req_queue();
     right = right && two_in_flight(port, SERVE_DIE) && req_comes(port, &message, -EPIPE);
     /* The next server goes on. */
-    right = right && limen_msg_test(port, &other) == -EAGAIN &&
-            req_serve(1, HIGH) && req_comes(port, &other, 0) &&
-            req_answer(&other, 3, 0, 0);
+    right = right && limen_msg_test(port, &other) == -EAGAIN && req_serve(1, HIGH) &&
+            req_comes(port, &other, 0) && req_answer(&other, 3, 0, 0);
     right = req_close(port) && right;
     return stage_close() && right;
 }
@@ -94,8 +93,7 @@ bool port_closed(void)
         right = right && req_in_flight(stage_endpoints[0], &many[i]);
     }
     struct limen_words words;
-    right = right &&
-            limen_receive_words(stage_ports[0], &words, NULL) == MESSAGE_CALL &&
+    right = right && limen_receive_words(stage_ports[0], &words, NULL) == MESSAGE_CALL &&
             req_close(stage_ports[0]);
     /* The one that was received can still be answered. */
     for (uint32_t i = 1; i < MANY; i++)
@@ -157,11 +155,11 @@ bool sender_refused(void)
     struct process_end end;
     bool right = begin() && twin_load(&child, TWIN_PAGES);
     long there = limen_handle_give(child.process, stage_endpoints[0], RIGHTS_SAME);
-    right = right && there > 0 &&
-            twin_start(&child, send_what_is_refused, (uint32_t)there);
+    right =
+        right && there > 0 && twin_start(&child, send_what_is_refused, (uint32_t)there);
     (void)child_wait(child, &end);
-    right = right && step_ok(end.reason == PROCESS_REFUSED && end.status == 42, "end",
-                             end.reason);
+    right = right &&
+            step_ok(end.reason == PROCESS_REFUSED && end.status == 42, "end", end.reason);
     child_close(&child);
     return stage_close() && right;
 }

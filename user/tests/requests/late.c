@@ -32,8 +32,7 @@ bool time_out_in_the_queue(void)
     right = right && req_in_flight(stage_endpoints[0], &message) &&
             req_comes(port, &message, -ETIMEDOUT) && clock_now() >= soon;
     uint64_t past = 1;
-    right = right &&
-            limen_receive_words(stage_ports[0], &words, &past) == -ETIMEDOUT;
+    right = right && limen_receive_words(stage_ports[0], &words, &past) == -ETIMEDOUT;
     message = req_call(port, 1, 2, 3);
     message.time = 1;
     right = right && req_in_flight(stage_endpoints[0], &message) &&
@@ -203,8 +202,7 @@ bool time_outs_of_many(void)
         right = limen_msg_wait_any(port, &came, &deadline) == -ETIMEDOUT &&
                 came >= many && came < many + MANY;
     }
-    right = right && clock_now() >= soon &&
-            limen_msg_test_any(port, &came) == -EAGAIN &&
+    right = right && clock_now() >= soon && limen_msg_test_any(port, &came) == -EAGAIN &&
             limen_msg_cancel(&keep) == 0 && req_comes(port, &keep, -ECANCELED) &&
             step_ok(stage_priority(0) == LESS, "priority", stage_priority(0));
     stage_tell(&stage_stop, 1);

@@ -20,10 +20,10 @@ bool words_by_one_loop(void)
     uint32_t words[3] = {SERVE_ADD, 30, 12};
     for (int i = 0; i < 3; i++) {
         message = req_call(port, SERVE_ADD, 30, 12);
-        right = right && req_in_flight(stage_endpoints[0], &message) &&
-                limen_call_words(stage_endpoints[0],
-                                 (uint32_t[]){SERVE_ADD, 1, 1}) == 0 &&
-                req_comes(port, &message, 0) && req_answer(&message, 42, 0, 0);
+        right =
+            right && req_in_flight(stage_endpoints[0], &message) &&
+            limen_call_words(stage_endpoints[0], (uint32_t[]){SERVE_ADD, 1, 1}) == 0 &&
+            req_comes(port, &message, 0) && req_answer(&message, 42, 0, 0);
     }
     right = right && limen_call_words(stage_endpoints[0], words) == 0 &&
             words[0] == message.words[0] && words[1] == message.words[1] &&
@@ -77,9 +77,8 @@ bool handles_both_ways(void)
     bool right = begin();
     uint32_t before = req_handles();
     handle_t port = req_queue();
-    struct message text = {.words = {SERVE_HANDLE},
-                           .handle_room = MESSAGE_HANDLES,
-                           .handle_count = 3};
+    struct message text = {
+        .words = {SERVE_HANDLE}, .handle_room = MESSAGE_HANDLES, .handle_count = 3};
     for (int i = 0; i < 3; i++) {
         text.handles[i] = stage_endpoints[0];
         text.rights[i] = RIGHTS_SAME;
