@@ -196,7 +196,7 @@ ALWAYS_INLINE bool send_one(struct sending *sending)
 ALWAYS_INLINE long check(const struct crossing *crossing, struct endpoint **endpoint)
 {
     *endpoint = NULL;
-    if (unlikely(crossing->message.address % _Alignof(struct system_message) ||
+    if (unlikely(crossing->message.address % SYSTEM_MESSAGE_ALIGN ||
                  !user_null(crossing->deadline)))
         return -EINVAL;
     if (unlikely(!user_range_ok(crossing->message, crossing->size)))
@@ -225,16 +225,11 @@ ALWAYS_INLINE long end_sending(const struct crossing *crossing, long result,
     return result;
 }
 
-/* A message as it is copied in: to no greater alignment than a word's. */
-struct copy {
-    uint32_t words[sizeof(struct system_message) / sizeof(uint32_t)];
-};
-
 ALWAYS_INLINE long send(const struct crossing *crossing)
 {
-    struct copy copy;
+    struct system_message copy;
     struct sending sending = {
-        .message = (const struct system_message *)&copy,
+        .message = &copy,
         .at = crossing->message,
         .may_wait = true,
     };
@@ -270,7 +265,7 @@ static uint32_t send_batch(struct sending *sending, uint32_t count)
 
 static long send_array(const struct crossing *crossing)
 {
-    struct copy copies[BATCH];
+    struct system_message copies[BATCH];
     uint32_t count = crossing->size / sizeof(*copies);
     uint32_t sent = self()->progress;
     struct sending sending = {.may_wait = sent == 0};
@@ -280,7 +275,7 @@ static long send_array(const struct crossing *crossing)
         crossing->size % sizeof(*copies) ? -EINVAL : check(crossing, &sending.endpoint);
     while (!sending.result && sent < count) {
         uint32_t batch = count - sent < BATCH ? count - sent : BATCH;
-        sending.message = (const struct system_message *)copies;
+        sending.message = copies;
         sending.at = user_add(crossing->message, sent * sizeof(*copies));
         sending.result = user_copy_from(copies, sending.at, batch * sizeof(*copies));
         if (unlikely(sending.result && batch > 1)) {

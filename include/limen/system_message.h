@@ -33,6 +33,8 @@
 #define SYSTEM_VERSION 1
 #define SYSTEM_VERSIONS 16 /* no handle's value is below */
 
+#define SYSTEM_MESSAGE_ALIGN 16
+
 /* flags */
 #define MSG_ASYNC (1u << 0)
 #define MSG_LIVE (1u << 1) /* with MSG_ASYNC and a reply port */
@@ -98,7 +100,7 @@ struct system_message {
     int32_t error;     /* the result: 0, or a negative error; -EASYNC: in flight */
     uint64_t time;     /* a moment, monotonic ns; as a time-out 0 is never */
     uint64_t period;   /* ns */
-} __attribute__((aligned(16)));
+} USER_ALIGNED(SYSTEM_MESSAGE_ALIGN);
 
 /* --- Reply ports --- */
 

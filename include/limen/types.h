@@ -23,8 +23,10 @@ struct user_ptr {
     uint32_t address;
 };
 #define UPTR(type) struct user_ptr
+#define USER_ALIGNED(bytes) /* the kernel's own copy stands anywhere */
 #else
 #define UPTR(type) type *
+#define USER_ALIGNED(bytes) __attribute__((aligned(bytes)))
 #endif
 
 #endif
