@@ -31,6 +31,13 @@ $(B)/kernel/limen.elf: $(KERNEL_O) linker.ld
 	$(CC) $(ARCH_CFLAGS) -nostdlib -static -Wl,-T,linker.ld -Wl,--build-id=none \
 	  -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -o $@ $(KERNEL_O)
 
+# What runs at boot, or seldom, is to be small.
+KERNEL_SMALL := archive boot_init boot_memory bound calls_machine calls_process command \
+  elf fault format log main multiboot panic process request_proxy resource \
+  i386/boot i386/cpuid i386/io_ports i386/rtc i386/screen i386/serial i386/stop \
+  i386/tables i386/tasks i386/threshold
+$(KERNEL_SMALL:%=$(B)/kernel/%.o): KERNEL_CFLAGS += -Os
+
 $(B)/kernel/%.o: kernel/%.c kernel/kernel.mk
 	@mkdir -p $(@D)
 	$(CC) $(KERNEL_CFLAGS) -MMD -MP -c -o $@ $<
