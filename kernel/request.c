@@ -228,10 +228,13 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 static void count_periods(struct request *request, uint64_t now)
 {
     uint64_t late = now > request->due ? now - request->due : 0;
-    uint64_t passed = 1;
 
-    if (unlikely(late >= request->period))
-        passed += late / request->period;
+    if (likely(late < request->period && request->result.words[0] == 0)) {
+        request->result.words[0] = 1;
+        request->due += smaller(request->period, UINT64_MAX - request->due);
+        return;
+    }
+    uint64_t passed = 1 + late / request->period;
     request->due += smaller(passed * request->period, UINT64_MAX - request->due);
     request->result.words[0] =
         (uint32_t)smaller(request->result.words[0] + passed, UINT32_MAX);

@@ -2,6 +2,8 @@
 /* The hierarchical timing wheel of timing_wheel.h. */
 #include "timing_wheel.h"
 
+#include "assert.h"
+
 #define TICK_NS (1u << WHEEL_TICK_BITS)
 
 /* A deadline near 2^64 ns is due at a tick that no clock comes to. */
@@ -74,13 +76,27 @@ static struct list *first_slot(struct timing_wheel *wheel, uint32_t *level,
     return slot;
 }
 
+/* The first timer of level 0, if that holds any: no timer is due before it. */
+static inline struct timer *first_of_all(struct timing_wheel *wheel)
+{
+    uint32_t used = wheel->used[0];
+
+    if (!used)
+        return NULL;
+    return container_of(wheel->slots[0][(uint32_t)__builtin_ctz(used)].next, struct timer,
+                        link);
+}
+
 uint64_t wheel_next(struct timing_wheel *wheel)
 {
     uint32_t level;
     uint64_t begin;
 
-    if (!list_empty(&wheel->spreading))
+    if (unlikely(!list_empty(&wheel->spreading)))
         return time_of(wheel->now);
+    struct timer *first = first_of_all(wheel);
+    if (first)
+        return time_of(first->tick);
     if (!wheel->levels)
         return UINT64_MAX;
     (void)first_slot(wheel, &level, &begin);
@@ -142,17 +158,19 @@ struct timer *wheel_expire(struct timing_wheel *wheel, uint64_t now, uint32_t *b
             put(wheel, timer, level_of(wheel, timer->tick));
             continue;
         }
+        struct timer *first = first_of_all(wheel);
+        if (first) {
+            if (first->tick > tick)
+                return NULL;
+            wheel_remove(wheel, first);
+            --*budget;
+            return first;
+        }
         if (!wheel->levels)
             return NULL;
         struct list *slot = first_slot(wheel, &level, &begin);
         if (begin > tick)
             return NULL;
-        if (level == 0) {
-            struct timer *timer = container_of(slot->next, struct timer, link);
-            wheel_remove(wheel, timer);
-            --*budget;
-            return timer;
-        }
         reach(wheel, slot, level, begin);
     }
     return NULL;

@@ -61,13 +61,24 @@ static uint64_t read_ticks(void)
     return cpu_features.tsc ? read_tsc() : clock_pit_ticks();
 }
 
-/* value * factor >> shift, with the product 96 bits wide. */
-static uint64_t scale(uint64_t value, uint32_t factor, uint32_t shift)
+/* high:low >> shift, below 32. */
+static inline uint32_t shift_right(uint32_t high, uint32_t low, uint32_t shift)
 {
-    uint64_t low = (value & 0xffffffff) * factor;
+    __asm__("shrdl %%cl, %1, %0" : "+r"(low) : "r"(high), "c"(shift));
+    return low;
+}
+
+/* value * factor >> shift, with the product 96 bits wide. */
+static inline uint64_t scale(uint64_t value, uint32_t factor, uint32_t shift)
+{
+    uint64_t low = (uint64_t)(uint32_t)value * factor;
     uint64_t high = (value >> 32) * factor + (low >> 32);
 
-    return shift == 32 ? high : high << (32 - shift) | (low & 0xffffffff) >> shift;
+    if (shift == 32)
+        return high;
+    uint32_t middle = (uint32_t)high;
+    return (uint64_t)shift_right((uint32_t)(high >> 32), middle, shift) << 32 |
+           shift_right(middle, (uint32_t)low, shift);
 }
 
 /* The clock runs at `ticks` per `ns`: the finest scale that is one word. */
