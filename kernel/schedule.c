@@ -159,6 +159,29 @@ void schedule_handoff(struct thread *thread)
     arch_handoff(previous, thread);
 }
 
+static inline struct thread *first_ready(void)
+{
+    struct priority_queue *ready = &cpu()->ready;
+
+    return container_of(ready->first[ready->top], struct thread, queue);
+}
+
+void schedule_wait(void)
+{
+    struct cpu *c = cpu();
+    struct thread *current = c->current;
+
+    if (c->ready.top < 0 || !c->slice_armed || c->work & ~(WORK_SCHEDULE | WORK_READY) ||
+        age_of_turn(first_ready()) >= TURN_SLICES)
+        return;
+    struct thread *next = first_ready();
+    schedule_unready(next);
+    c->turn_age = age_of_turn(next);
+    c->work = 0;
+    c->current = next;
+    arch_leave_to(current, next);
+}
+
 /* Puts the running thread among the ready ones: first of its priority, so that it goes on
  * when those above it have run, unless its turn is over. */
 static inline void put_back(struct thread *current, bool turn_over)
@@ -170,13 +193,6 @@ static inline void put_back(struct thread *current, bool turn_over)
         priority_queue_append(ready, &current->queue, current->priority);
     else
         priority_queue_prepend(ready, &current->queue, current->priority);
-}
-
-static inline struct thread *first_ready(void)
-{
-    struct priority_queue *ready = &cpu()->ready;
-
-    return container_of(ready->first[ready->top], struct thread, queue);
 }
 
 /* Puts the first ready thread behind the others of its priority. */

@@ -342,6 +342,7 @@ static long join(const struct crossing *crossing, struct list *waiters)
         return -ETIMEDOUT;
     list_append(waiters, &self()->queue);
     deadline_block(until, -ETIMEDOUT);
+    schedule_wait();
     return 0;
 }
 

@@ -145,8 +145,16 @@ ALWAYS_INLINE void switch_to(struct thread *previous, struct thread *next)
 
 _Noreturn static inline void leave_to(struct thread *thread)
 {
-    if (unlikely(thread->detour))
-        arch_leave_after_work();
+    if (unlikely(thread->detour)) {
+        /* What takes no more than this need not go the long way. */
+        if (thread->detour == DETOUR_TELL) {
+            thread->detour = 0;
+            thread->frame.eax = (uint32_t)system_message_given();
+        }
+        if (cpu()->work & ~WORK_FRAME || thread->detour)
+            arch_leave_after_work();
+        cpu()->work = 0;
+    }
     arch_leave(&thread->frame);
 }
 
