@@ -274,35 +274,10 @@ long operation_do(const struct system_message *message)
     return live_flag(message) ? -EINVAL : doers[message->operation](message);
 }
 
-static long begin_call(struct request *request, const struct system_message *message,
-                       struct endpoint *endpoint)
-{
-    uint32_t others = message->object.value | period_of(message) | live_flag(message);
-
-    if (message->operation == PORT_MESSAGE_CALL)
-        others |= message->words[1] | message->words[2];
-    if (message->operation >= PORT_OPERATIONS || others)
-        return -EINVAL;
-    request->operation = (uint8_t)(message->operation + REQUEST_CALL);
-    long error = request_begin_call(request, message, endpoint);
-    return error ? error : OPERATION_WAITS;
-}
-
-static long begin(struct request *request, const struct system_message *message)
+long operation_begin(struct request *request, const struct system_message *message)
 {
     if (message->operation >= SYSTEM_OPERATIONS)
         return -EINVAL;
     request->operation = (uint8_t)message->operation;
     return beginners[message->operation](request, message);
-}
-
-long operation_begin(struct request *request, const struct system_message *message,
-                     struct endpoint *endpoint)
-{
-    long result =
-        endpoint ? begin_call(request, message, endpoint) : begin(request, message);
-
-    if (result == OPERATION_WAITS && message->time && request->operation != SYSTEM_TIMER)
-        request_set_timer(request, message->time);
-    return result;
 }

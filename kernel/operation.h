@@ -10,7 +10,6 @@
 
 #include "assert.h"
 
-struct endpoint;
 struct request;
 
 #define OPERATION_WAITS 1
@@ -18,11 +17,10 @@ struct request;
 /* Does what takes no time, an operation before SYSTEM_IMMEDIATE; its result. */
 [[nodiscard]] long operation_do(const struct system_message *message);
 
-/* Begins what may, at that endpoint or with NULL in the kernel: OPERATION_WAITS; or it is
- * done, with that result and the request's words. */
+/* Begins what may, in the kernel: OPERATION_WAITS; or it is done, with that result and
+ * the request's words. */
 [[nodiscard]] long operation_begin(struct request *request,
-                                   const struct system_message *message,
-                                   struct endpoint *endpoint);
+                                   const struct system_message *message);
 
 /* Not 0 if one of the fields that follow the words says something. */
 static inline uint32_t operation_times(const struct system_message *message)

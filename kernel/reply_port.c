@@ -43,11 +43,8 @@ static inline void attend(struct reply_port *port)
         upcall_post(port);
 }
 
-struct thread *reply_port_put(struct reply_port *port, struct request *request)
+void reply_port_put(struct reply_port *port, struct request *request)
 {
-    if (!list_empty(&port->waiters))
-        return request_give(request,
-                            container_of(port->waiters.next, struct thread, queue));
     if (list_empty(&port->returned)) {
         port->late = false;
         stop_timer(port);
@@ -55,7 +52,6 @@ struct thread *reply_port_put(struct reply_port *port, struct request *request)
     list_append(&port->returned, &request->link);
     if (port->thread)
         attend(port);
-    return NULL;
 }
 
 /* --- Policies --- */

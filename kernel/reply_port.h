@@ -46,10 +46,8 @@ struct reply_port {
     bool late;                  /* [k] the delay has passed */
 };
 
-/* A request has come back, and nobody waits for it alone: the thread that it was given
- * to, which has yet to be scheduled, or NULL. */
-[[nodiscard]] struct thread *reply_port_put(struct reply_port *port,
-                                            struct request *request);
+/* A request has come back, and nobody waits. */
+void reply_port_put(struct reply_port *port, struct request *request);
 
 /* Whether there is something for an upcall, and it may be made. */
 static inline bool reply_port_wants_upcall(const struct reply_port *port)

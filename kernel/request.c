@@ -164,41 +164,61 @@ long request_find(struct user_ptr message, uint32_t id, struct request **request
 
 /* --- Coming back --- */
 
-struct thread *request_give(struct request *request, struct thread *thread)
+/* Gives it to a thread that waits, which has yet to be scheduled. */
+static inline struct thread *give(struct request *request, struct list *waiters)
 {
-    list_remove(&request->link);
+    struct thread *thread = container_of(list_take(waiters), struct thread, queue);
+
     request->state = REQUEST_TAKEN;
-    if (!thread->partial) {
+    if (likely(!thread->partial)) {
         object_hold(&request->object);
         thread->partial = &request->object;
     }
-    list_remove(&thread->queue);
-    thread_stop_timer(thread);
+    if (unlikely(thread->timed))
+        thread_stop_timer(thread);
     thread->detour |= DETOUR_TELL;
     thread->state = THREAD_READY;
     return thread;
 }
 
-struct thread *request_come(struct request *request)
+static inline struct thread *come(struct request *request)
 {
-    if (request->state != REQUEST_WAITING)
+    struct reply_port *port = request->port;
+
+    if (unlikely(request->state != REQUEST_WAITING))
         return NULL; /* it is on its way, and is live: what came adds up */
     if (!request->live)
         leave_place(request);
-    if (!list_empty(&request->waiters))
-        return request_give(request,
-                            container_of(request->waiters.next, struct thread, queue));
+    if (unlikely(!list_empty(&request->waiters)))
+        return give(request, &request->waiters);
+    if (likely(port && !list_empty(&port->waiters)))
+        return give(request, &port->waiters);
     request->state = REQUEST_RETURNED;
-    if (likely(request->port))
-        return reply_port_put(request->port, request);
+    if (likely(port)) {
+        reply_port_put(port, request);
+        return NULL;
+    }
     list_append(&unshown, &request->link);
     cpu()->work |= WORK_MESSAGES;
     return NULL;
 }
 
+struct thread *request_proxy_done(struct thread *proxy)
+{
+    struct request *request = proxy->request;
+    long answer = (long)proxy->frame.eax;
+
+    proxy->state = THREAD_SUSPENDED;
+    if (likely(request->operation == REQUEST_CALL && answer >= 0))
+        copy_words(request->result.words, proxy->frame.words);
+    else
+        request_note_answer(request, answer);
+    return come(request);
+}
+
 void request_return(struct request *request)
 {
-    struct thread *waiter = request_come(request);
+    struct thread *waiter = come(request);
 
     if (waiter)
         schedule_ready(waiter);
@@ -332,7 +352,7 @@ void request_leave(struct request *request)
 long request_tell(struct request *request, int32_t *error)
 {
     struct request_result result = request->result;
-    long failed = copy_to_user(request_results(request), &result, sizeof(result));
+    long failed = user_put_4(request_results(request), &result);
 
     if (!failed && unlikely(request->untold))
         failed = request_tell_handles(request);

@@ -102,17 +102,15 @@ void request_destroy(struct request *request);
 /* Lets it come back by `deadline`, as a timer or with -ETIMEDOUT. */
 void request_set_timer(struct request *request, uint64_t deadline);
 
-/* What was asked for has come, and is in `result`, for the first time or once more. The
- * first of these leaves it to the caller to schedule the thread that has waited, or NULL.
- */
-[[nodiscard]] struct thread *request_come(struct request *request);
+/* What was asked for has come, and is in `result`, for the first time or once more. */
 void request_return(struct request *request);
+
+/* A request's proxy has its answer: the thread that was given it, and has yet to be
+ * scheduled, or NULL. */
+[[nodiscard]] struct thread *request_proxy_done(struct thread *proxy);
 
 /* Ends it with an error. -ESRCH: it is not waiting. */
 [[nodiscard]] long request_cancel(struct request *request, int32_t error);
-
-/* Gives a request that came back to a waiting thread, which has yet to be scheduled. */
-[[nodiscard]] struct thread *request_give(struct request *request, struct thread *thread);
 
 /* A thread that was given it, or has sent it and waits, will not tell anybody. */
 void request_leave(struct request *request);
@@ -136,7 +134,8 @@ void request_told(struct request *request, const struct request_result *told);
 /* --- Requests that wait as a thread does: request_proxy.c --- */
 
 /* Begins a call to an endpoint, or a wait for a word of memory, of a request whose
- * message this is. 0, or the negative error with which it is over. */
+ * message this is. 0, or the negative error with which it is over; -EINVAL: there is no
+ * such call. */
 [[nodiscard]] long request_begin_call(struct request *request,
                                       const struct system_message *message,
                                       struct endpoint *endpoint);
@@ -146,6 +145,9 @@ void request_told(struct request *request, const struct request_result *told);
 /* The handles that came with an answer, and where their user wants them. */
 const handle_t *request_handles(const struct request *request, struct user_ptr *at);
 
+/* Notes an answer that is not three words. */
+void request_note_answer(struct request *request, long answer);
+
 /* Tells the running thread these handles; closes those that were not told. */
 [[nodiscard]] long request_tell_handles(struct request *request);
 void request_drop_handles(struct request *request);
@@ -154,9 +156,6 @@ void request_destroy_proxy(struct request *request);
 
 /* The process's proxies wait for nothing any more. */
 void request_stop_proxies(struct process *process);
-
-/* A request's proxy has its answer: as request_come. */
-[[nodiscard]] struct thread *request_proxy_done(struct thread *proxy);
 
 /* Writes what came back without a port to the memory of those who sent it. */
 void request_show_all(void);

@@ -56,15 +56,19 @@ static long begin_long(struct thread *proxy, struct user_ptr message)
 long request_begin_call(struct request *request, const struct system_message *message,
                         struct endpoint *endpoint)
 {
-    struct thread *proxy = take(request);
-    long error = 0;
+    bool is_long = message->operation == PORT_MESSAGE_CALL;
+    uint32_t others = message->object.value | (uint32_t)message->period |
+                      (uint32_t)(message->period >> 32) | (message->flags & MSG_LIVE) |
+                      (is_long ? message->words[1] | message->words[2] : 0);
 
+    if (message->operation >= PORT_OPERATIONS || others)
+        return -EINVAL;
+    struct thread *proxy = take(request);
     if (!proxy)
         return -ENOMEM;
-    if (request->operation == REQUEST_CALL)
-        copy_words(proxy->frame.words, message->words);
-    else
-        error = begin_long(proxy, (struct user_ptr){message->words[0]});
+    request->operation = (uint8_t)(message->operation + REQUEST_CALL);
+    copy_words(proxy->frame.words, message->words);
+    long error = is_long ? begin_long(proxy, (struct user_ptr){message->words[0]}) : 0;
     return error ? error : port_request(endpoint, proxy);
 }
 
@@ -86,24 +90,19 @@ long request_begin_futex(struct request *request, struct user_ptr word, uint32_t
     return 0;
 }
 
-struct thread *request_proxy_done(struct thread *proxy)
+void request_note_answer(struct request *request, long answer)
 {
-    struct request *request = proxy->request;
+    const struct thread *proxy = request->proxy;
     struct request_result *result = &request->result;
-    long answer = (long)proxy->frame.eax;
 
-    proxy->state = THREAD_SUSPENDED;
     if (answer < 0) {
         result->error = (int32_t)answer;
-    } else if (request->operation == REQUEST_CALL) {
-        copy_words(result->words, proxy->frame.words);
     } else if (request->operation == REQUEST_MESSAGE_CALL) {
         result->words[0] = (uint32_t)answer;
         result->words[1] = proxy->frame.words[0];
         result->words[2] = proxy->frame.words[1];
         request->untold = MESSAGE_HANDLE_COUNT(answer);
     }
-    return request_come(request);
 }
 
 const handle_t *request_handles(const struct request *request, struct user_ptr *at)

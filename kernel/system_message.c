@@ -127,6 +127,24 @@ static void wait_for(struct request *request)
     thread_block();
 }
 
+/* Begins what is asked; as operation_begin. */
+static inline long begin(struct request *request, const struct sending *sending)
+{
+    const struct system_message *message = sending->message;
+    long result;
+
+    if (sending->endpoint) {
+        result = request_begin_call(request, message, sending->endpoint);
+        result = likely(!result) ? OPERATION_WAITS : result;
+    } else {
+        result = operation_begin(request, message);
+    }
+    if (unlikely(message->time) && result == OPERATION_WAITS &&
+        request->operation != SYSTEM_TIMER)
+        request_set_timer(request, message->time);
+    return result;
+}
+
 /* Sends a message that may take time. */
 static bool send_request(struct sending *sending)
 {
@@ -148,7 +166,7 @@ static bool send_request(struct sending *sending)
         return refused(sending, error);
     }
     request->live = message->flags & MSG_LIVE;
-    long result = operation_begin(request, message, sending->endpoint);
+    long result = begin(request, sending);
     if (unlikely(result == -EINVAL)) {
         request_end(request);
         write_nothing(sending);

@@ -30,6 +30,9 @@ static inline bool user_range_ok(struct user_ptr pointer, uint32_t size)
 /* Writes a word, at an address that was checked; as copy_to_user. */
 [[nodiscard]] long user_put(struct user_ptr to, uint32_t value);
 
+/* The same for four words. */
+[[nodiscard]] long user_put_4(struct user_ptr to, const void *from);
+
 /* 0, -EFAULT, or -ENOMEM for a page that is not there yet. `to` may have been written in
  * part. */
 [[nodiscard]] static inline long copy_from_user(void *to, struct user_ptr from,

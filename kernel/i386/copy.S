@@ -58,6 +58,19 @@ user_put:
         ret
         FIXUP   1b, 8b, 1
 
+/* long user_put_4(to, const void *from): eax, edx. */
+        .globl  user_put_4
+user_put_4:
+        STAC
+        .irp    offset, 0, 4, 8, 12
+        movl    \offset(%edx), %ecx
+7:      movl    %ecx, \offset(%eax)
+        FIXUP   7b, 8f, 1
+        .endr
+        xorl    %eax, %eax
+8:      CLAC
+        ret
+
         .globl  user_copy_from, user_copy_to
 user_copy_from:
 user_copy_to:
