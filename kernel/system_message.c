@@ -347,13 +347,8 @@ long system_message_given(void)
 }
 
 /* Waits among those, if it is to wait. */
-static long join(const struct crossing *crossing, struct list *waiters)
+static long join(const struct crossing *crossing, struct list *waiters, uint64_t until)
 {
-    uint64_t until;
-    long error = deadline_read(crossing->deadline, &until);
-
-    if (error)
-        return error;
     if (crossing->size == SIZE_TEST)
         return -EAGAIN;
     if (deadline_passed(until))
@@ -365,7 +360,8 @@ static long join(const struct crossing *crossing, struct list *waiters)
 }
 
 /* Waits for the message that is named, at the port or with NULL anywhere. */
-static long wait_for_one(const struct crossing *crossing, struct reply_port *port)
+static long wait_for_one(const struct crossing *crossing, struct reply_port *port,
+                         uint64_t until)
 {
     struct request *request;
     uint32_t id;
@@ -379,24 +375,26 @@ static long wait_for_one(const struct crossing *crossing, struct reply_port *por
         (request->state == REQUEST_TAKEN && !request->live))
         return -ESRCH;
     return request->state == REQUEST_RETURNED ? tell_request(request)
-                                              : join(crossing, &request->waiters);
+                                              : join(crossing, &request->waiters, until);
 }
 
 static long wait(const struct crossing *crossing)
 {
     struct reply_port *port = NULL;
+    uint64_t until;
     long error = 0;
 
     if (!is_version(crossing->port))
         error = reply_port_look(crossing->port, RIGHT_READ, &port);
     else if (crossing->port.value != SYSTEM_VERSION || user_null(crossing->message))
         error = -EINVAL;
-    if (unlikely(error))
+    /* No message may come between a look for it and the wait: all is read before. */
+    if (unlikely(error) || unlikely(error = deadline_read(crossing->deadline, &until)))
         return error;
     if (!user_null(crossing->message))
-        return wait_for_one(crossing, port);
+        return wait_for_one(crossing, port, until);
     struct request *request = reply_port_first(port);
-    return request ? tell_request(request) : join(crossing, &port->waiters);
+    return request ? tell_request(request) : join(crossing, &port->waiters, until);
 }
 
 /* --- flushsys, and the call itself --- */
