@@ -25,7 +25,8 @@ TEST_RUN = B='$(B)' OBJDUMP='$(OBJDUMP)' tests/run --build $(B)
 # UNIT_COMMON. clock, interrupt and rtc take theirs in by #include, to put a fake board
 # under it.
 UNIT_TESTS := archive clock command divide elf frame futex gate handle interrupt log \
-  multiboot page_tree quota region resource rtc space timing_wheel tree user_range
+  message_model multiboot page_tree quota region resource rtc space timing_wheel tree \
+  user_range watch
 UNIT_COMMON := tests/unit/host.c kernel/frame.c
 UNIT_archive := kernel/archive.c
 UNIT_command := kernel/command.c
@@ -36,6 +37,7 @@ UNIT_gate := libc/native/gate_choose.c
 UNIT_handle := kernel/handle.c kernel/quota.c
 UNIT_interrupt := kernel/interrupt.c kernel/quota.c
 UNIT_log := kernel/log.c kernel/format.c
+UNIT_message_model := user/tests/message-model/model.c
 UNIT_multiboot := kernel/multiboot.c
 UNIT_quota := kernel/quota.c
 UNIT_region := kernel/region.c kernel/tree.c
@@ -45,6 +47,7 @@ UNIT_space := kernel/space.c kernel/space_clone.c kernel/space_fault.c kernel/re
   kernel/memory_object.c kernel/page_tree.c kernel/tree.c kernel/quota.c
 UNIT_timing_wheel := kernel/timing_wheel.c
 UNIT_tree := kernel/tree.c
+UNIT_watch := kernel/watch.c
 UNIT_SUITES := $(UNIT_TESTS:%=unit/%)
 UNIT_SUITES := $(join $(UNIT_SUITES),$(UNIT_TESTS:%==$(B)/tests/unit/%))
 
@@ -115,8 +118,9 @@ $(B)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.c $(B)/tests/fuzz/host.o \
 
 # The kernel that checks itself, and random calls on it: see user/fuzz.
 FUZZ_NEEDS := $(B)/sanitize/kernel/limen.elf $(B)/user/fuzz $(B)/user/init \
+  $(B)/user/tests/message-model \
   $(USER_SERVERS)
-TEST_SUITES += fuzz/calls=tests/check-fuzz
+TEST_SUITES += fuzz/calls=tests/check-fuzz models/messages=tests/check-messages
 TEST_NEEDS += $(FUZZ_NEEDS)
 
 $(B)/sanitize/kernel/limen.elf: FORCE
@@ -126,6 +130,7 @@ $(B)/sanitize/kernel/limen.elf: FORCE
 fuzz: $(FUZZ_NEEDS) $(HOST_FUZZ:%=$(B)/tests/fuzz/%)
 	@mkdir -p $(B)/tests
 	B='$(B)' tests/check-fuzz 10000000 new
+	B='$(B)' tests/check-messages 5000000 new
 	B='$(B)' tests/check-fuzz-host 60
 
 # What Frama-C proves: not in `test`, since it is large. `tools/setup prove` installs it.

@@ -175,8 +175,7 @@ static bool listen(struct model *model, uint32_t which, int32_t *error)
 {
     struct model_message *message = &model->messages[which];
     struct model_watch *target = target_named(model, message->target);
-    uint64_t ready =
-        *posted(target, message->request.kind) & message->request.signals;
+    uint64_t ready = *posted(target, message->request.kind) & message->request.signals;
 
     if (ready && !message->request.live) {
         *posted(target, message->request.kind) &= ~ready;

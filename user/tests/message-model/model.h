@@ -51,9 +51,9 @@ struct model_request {
     enum model_kind kind;
     uint32_t port; /* MODEL_NONE: it shows itself */
     bool live, async;
-    bool overdue;    /* its time is over; else it has none */
-    uint32_t what;   /* which word, target or server */
-    bool as_before;  /* FUTEX: the word's value is as was said */
+    bool overdue;   /* its time is over; else it has none */
+    uint32_t what;  /* which word, target or server */
+    bool as_before; /* FUTEX: the word's value is as was said */
     uint64_t signals;
 };
 

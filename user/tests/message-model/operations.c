@@ -45,17 +45,18 @@ static bool post(void)
         .words = {(uint32_t)signals, (uint32_t)(signals >> 32)}};
     uint32_t taken;
     long result = world_send(LIMEN_SYSTEM, &message, 1, &taken);
-    return end(agree(result, model_post(&world.model, which, thread, signals), "post",
-                     which));
+    return end(
+        agree(result, model_post(&world.model, which, thread, signals), "post", which));
 }
 
 static bool wake(void)
 {
     uint32_t word = random_below(MODEL_WORDS), other = random_below(MODEL_WORDS);
     uint32_t count = random_below(4), move = word == other ? 0 : random_below(4);
-    long result = limen_futex_requeue(&world.words[word], count, move, &world.words[other]);
-    bool right = agree(result, model_wake(&world.model, word, count, move, other), "wake",
-                       word);
+    long result =
+        limen_futex_requeue(&world.words[word], count, move, &world.words[other]);
+    bool right =
+        agree(result, model_wake(&world.model, word, count, move, other), "wake", word);
     world.words[word] += chance(2);
     return end(right);
 }
@@ -89,7 +90,8 @@ static bool test(void)
     static const uint64_t past = 1;
     bool wait = chance(3), by_version = chance(4);
     uint32_t port = random_below(MODEL_PORTS), came;
-    uint32_t message = by_version || chance(2) ? random_below(MODEL_MESSAGES) : MODEL_NONE;
+    uint32_t message =
+        by_version || chance(2) ? random_below(MODEL_MESSAGES) : MODEL_NONE;
     struct limen_crossing crossing = {
         .port = by_version ? LIMEN_SYSTEM : world.ports[port],
         .message = message == MODEL_NONE ? NULL : &world.messages[message],
@@ -129,7 +131,8 @@ static bool suspend(void)
     if (helper->suspended || helper->state == HELPER_FREE)
         return true;
     model_suspend(&world.model, which);
-    return end(agree(limen_thread_suspend(world.helpers[which].thread), 0, "suspend", which));
+    return end(
+        agree(limen_thread_suspend(world.helpers[which].thread), 0, "suspend", which));
 }
 
 static bool resume(void)
@@ -138,7 +141,8 @@ static bool resume(void)
     if (!world.model.helpers[which].suspended)
         return true;
     model_resume(&world.model, which);
-    return end(agree(limen_thread_resume(world.helpers[which].thread), 0, "resume", which));
+    return end(
+        agree(limen_thread_resume(world.helpers[which].thread), 0, "resume", which));
 }
 
 static bool give_up(void)
@@ -183,8 +187,8 @@ static bool right_text(uint32_t which, const uint32_t list[4], uint32_t size)
     bool right = size == 0 || agree(size, text->send_size, "bytes", which);
     for (int i = 0; i < 3; i++)
         right = right && agree(list[i + 1], text->words[i], "word", which);
-    return right && (size == 0 ||
-                     agree(memcmp(came, world.sent[which], size), 0, "bytes", which));
+    return right &&
+           (size == 0 || agree(memcmp(came, world.sent[which], size), 0, "bytes", which));
 }
 
 static bool receive(void)
@@ -246,9 +250,9 @@ static bool reply(void)
     if (plain)
         answer.send_size = 0;
     answer_words(which, there, &answer, words);
-    long result =
-        plain ? limen_reply(0, answer.words[0], answer.words[1], answer.words[2])
-              : limen_message_reply(&answer);
+    long result = plain
+                      ? limen_reply(0, answer.words[0], answer.words[1], answer.words[2])
+                      : limen_message_reply(&answer);
     bool right = agree(result, model_reply(&world.model, words), "reply", which);
     return end(right && (result || bytes_came(which, there, &answer)));
 }

@@ -81,8 +81,8 @@ static void make(struct system_message *message, uint32_t which,
     bool thread = kind == MODEL_THREAD_END || kind == MODEL_THREAD_SIGNALS;
     *message = (struct system_message){.operation = numbers[kind],
                                        .error = (int32_t)random_below(100)};
-    message->flags = (uint16_t)((request->async ? MSG_ASYNC : 0) |
-                                (request->live ? MSG_LIVE : 0));
+    message->flags =
+        (uint16_t)((request->async ? MSG_ASYNC : 0) | (request->live ? MSG_LIVE : 0));
     if (request->port != MODEL_NONE)
         message->reply_port = world.ports[request->port];
     message->time = request->overdue ? PAST : kind == MODEL_TIMER ? NEVER : 0;
@@ -119,8 +119,7 @@ static handle_t to(const struct model_request *request)
 /* Waits until what is overdue has come back, which timers do in their order. */
 static bool pass(void)
 {
-    struct system_message timer = {.operation = SYSTEM_TIMER,
-                                   .time = clock_now() + 3000};
+    struct system_message timer = {.operation = SYSTEM_TIMER, .time = clock_now() + 3000};
     bool right = agree(limen_msg_send(LIMEN_SYSTEM, &timer), 0, "time passes", 0);
     model_pass(&world.model);
     model_end(&world.model);

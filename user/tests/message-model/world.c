@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The things that messages are about, and their comparison with the model: see world.h. */
+/* The things that messages are about, and their comparison with the model: see world.h.
+ */
 #include "world.h"
 
 struct world world;
