@@ -4,9 +4,10 @@
 # files that it tests, and plain functions in place of system calls (fake/).
 # tests/tests.mk runs them.
 
-LIBC_TESTS := config files terminal time
+LIBC_TESTS := config files signals terminal time
 LIBC_TEST_config := user/init/config.c user/init/split.c
 LIBC_TEST_files := libc/native/elf_file.c libc/native/archive.c user/init/split.c
+LIBC_TEST_signals := libc/shim/signal_queue.c
 LIBC_TEST_terminal := libc/shim/terminal.c
 LIBC_TEST_time := libc/shim/time.c
 LIBC_SANITIZE := address,undefined

@@ -21,6 +21,7 @@ static uint64_t ticks;                  /* what the time stamp counter shows */
 static uint64_t kernel_time[2];         /* by enum clock_id */
 static uint64_t slept_until;
 static int readings;                    /* of the counter */
+static bool interrupts;                 /* a signal comes before any wait */
 
 /* --- In place of processor and kernel --- */
 
@@ -44,6 +45,33 @@ long limen_clock_sleep(const uint64_t *deadline)
 {
     slept_until = *deadline;
     return 0;
+}
+
+/* --- In place of the rest of the shim --- */
+
+static uint64_t interrupted_until;
+
+bool shim_wait_begin(void)
+{
+    return !interrupts;
+}
+
+bool shim_wait_again(long result)
+{
+    (void)result;
+    return false;
+}
+
+uint64_t shim_deadline(uint64_t span)
+{
+    uint64_t from = shim_now();
+    return span > UINT64_MAX - from ? UINT64_MAX : from + span;
+}
+
+long shim_interrupted(uint64_t deadline)
+{
+    interrupted_until = deadline;
+    return -RESTART_UNHANDLED;
 }
 
 /* --- Tests --- */
@@ -131,6 +159,23 @@ static void check_sleep(void)
            -EINVAL, 0);
 }
 
+static void check_interrupted(void)
+{
+    struct time64 span = {2, 5, 0}, left = {0};
+    struct time32 left32 = {7, 7};
+    interrupts = true;
+    tap_is(shim_clock_nanosleep_time64(CLOCK_MONOTONIC, 0, &span, &left),
+           -RESTART_UNHANDLED, "a signal ends a sleep");
+    tap_ok(left.seconds == 2 && left.nanoseconds == 5, "which tells what was left");
+    tap_is((long long)interrupted_until, (long long)(12 * SECOND + 5),
+           "and may be begun again");
+    shim_clock_nanosleep_time32(CLOCK_MONOTONIC, TIMER_ABSTIME,
+                                &(struct time32){11, 0}, &left32);
+    tap_ok(left32.seconds == 7 && left32.fraction == 7,
+           "of one until a moment nothing is left");
+    interrupts = false;
+}
+
 int main(void)
 {
     page = mmap((void *)THRESHOLD_ADDRESS, PAGE_SIZE, PROT_READ | PROT_WRITE,
@@ -139,9 +184,10 @@ int main(void)
         printf("1..0 # SKIP no page at the threshold's address\n");
         return 0;
     }
-    tap_plan(16);
+    tap_plan(20);
     check_product();
     check_page();
     check_sleep();
+    check_interrupted();
     return tap_done();
 }

@@ -52,17 +52,22 @@ static long answer(const struct entry *entry, const struct linux_call *call)
 /* Whether a call does not come back, so that it must be traced beforehand. */
 static bool is_last(uint32_t number)
 {
-    return number == __NR_exit || number == __NR_exit_group || number == CALL_UNMAP_EXIT;
+    return number == __NR_exit || number == __NR_exit_group || number == CALL_UNMAP_EXIT
+           || number == __NR_sigreturn || number == __NR_rt_sigreturn;
 }
 
 long shim_call(struct linux_call *call)
 {
+    const struct shim_thread *self = shim_self();
     const struct entry *entry = find(call->number);
-    if (shim_traced && is_last(call->number))
-        shim_trace(call, entry->words, NULL);
-
-    long result = answer(entry, call);
-    if (shim_traced)
-        shim_trace(call, entry->words, &result);
+    long result;
+    do {
+        if (shim_traced && is_last(call->number))
+            shim_trace(call, entry->words, NULL);
+        result = answer(entry, call);
+        if (shim_traced)
+            shim_trace(call, entry->words, &result);
+    } while ((self->attention || (int32_t)self->critical < 0)
+             && shim_attend(call, result));
     return result;
 }

@@ -15,31 +15,21 @@
 #define FUTEX_REALTIME 256
 #define FUTEX_ANY_BIT 0xffffffffu
 
-#define NS_PER_SECOND 1000000000ull
-
-/* The moment at which to give up; false: not a time. */
-static bool deadline_of(const struct time64 *time, bool absolute, uint64_t *deadline)
-{
-    if (time->seconds < 0 || time->nanoseconds < 0
-        || time->nanoseconds >= (int)NS_PER_SECOND)
-        return false;
-    uint64_t span = UINT64_MAX;
-    if ((uint64_t)time->seconds < UINT64_MAX / NS_PER_SECOND)
-        span = (uint64_t)time->seconds * NS_PER_SECOND + (uint32_t)time->nanoseconds;
-    uint64_t from = absolute ? 0 : shim_now();
-    *deadline = span > UINT64_MAX - from ? UINT64_MAX : from + span;
-    return true;
-}
-
+/* A wait without a time-out is begun again by SA_RESTART, as on Linux. */
 static long wait(uint32_t *word, uint32_t value, const struct time64 *timeout,
                  bool absolute)
 {
-    if (!timeout)
-        return limen_futex_wait(word, value, NULL);
     uint64_t deadline;
-    if (!deadline_of(timeout, absolute, &deadline))
+    if (!timeout) {
+        long result = SHIM_WAIT(limen_futex_wait(word, value, NULL));
+        return result == -EINTR ? -RESTART_CALL : result;
+    }
+    if (!shim_from_time(timeout->seconds, timeout->nanoseconds, &deadline))
         return -EINVAL;
-    return limen_futex_wait(word, value, &deadline);
+    if (!absolute)
+        deadline = shim_deadline(deadline);
+    long result = SHIM_WAIT(limen_futex_wait(word, value, &deadline));
+    return result == -EINTR ? shim_interrupted(absolute ? 0 : deadline) : result;
 }
 
 /* `move` is how many waiters to move: Linux has it in the place of the timeout. */

@@ -11,7 +11,7 @@
 
 #include <limen/gate.h>
 
-#define NS_PER_SECOND 1000000000u
+
 #define TEXT_OF(value) TEXT_OF_(value)
 #define TEXT_OF_(value) #value
 

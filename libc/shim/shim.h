@@ -49,6 +49,28 @@ struct signal_action {
     uint64_t mask;
 } __attribute__((packed));
 
+/* Linux's struct sigevent. */
+struct signal_event {
+    uint32_t value;
+    int32_t number;
+    int32_t notify;             /* SIGEV_… */
+    int32_t thread;
+};
+
+struct interval32 {
+    struct time32 interval;
+    struct time32 value;
+};
+
+struct interval64 {
+    struct time64 interval;
+    struct time64 value;
+};
+
+struct signal_info;
+struct signal_stack;
+struct pollfd;
+struct mask_argument;
 struct file_status;
 struct iovec;
 struct utsname;
@@ -75,16 +97,65 @@ uint32_t shim_auxiliary(uint32_t key, uint32_t otherwise);
 extern bool shim_traced;
 void shim_trace(const struct linux_call *call, int words, const long *result);
 
-/* thread.c: makes an area for a thread, or finds one that is free; null: no memory. */
+/* thread.c: makes an area for a thread, or finds one that is free; null: no memory. All
+ * areas, of threads and free ones. */
 struct shim_thread *shim_thread_create(void);
+struct shim_thread *shim_threads(void);
+void shim_thread_add(struct shim_thread *area);
 
-/* time.c */
-uint64_t shim_now(void);                                /* monotonic */
+/* time.c: monotonic; one of Linux's clocks, false: it is not served; and Linux's forms,
+ * false: not a time. */
+uint64_t shim_now(void);
+bool shim_clock_now(int clock, uint64_t *now);
+bool shim_from_time(int64_t seconds, int32_t nanoseconds, uint64_t *ns);
+struct time64 shim_to_time64(uint64_t ns);
+struct time32 shim_to_time32(uint64_t ns);
+#define NS_PER_SECOND 1000000000u
 
-/* signal.c: ends the process by a signal or drops it, as the action says; -ENOSYS where a
- * handler would have to run. */
+/* signal.c: sends the process a signal from the terminal; ends the process by one. */
 long shim_raise(int number);
 _Noreturn void shim_die(int number);
+
+/* signal.c: a mask for as long as one call takes; a handler's end brings the one before
+ * back, else the end of the call does. */
+void shim_mask_for_call(const uint64_t *mask);
+void shim_mask_after_call(void);
+
+/* signal_port.c: lets the process get signals that come from elsewhere; takes a thread
+ * that ends out. */
+void shim_signals_begin(void);
+void shim_signals_leave(void);
+
+/* signal_frame.c: asks what the processor has. */
+void shim_frames_begin(void);
+
+/* What a call answers that a signal has ended: it is done again where no handler runs, or
+ * one with SA_RESTART, and else answers -EINTR; the second one only where none runs. */
+#define RESTART_CALL 512
+#define RESTART_UNHANDLED 514
+
+/* signal_take.c: takes the signals that there are on the way out of a call; true: the
+ * call is to be done again. Where a handler runs it does not return. */
+bool shim_attend(const struct linux_call *call, long result);
+void shim_attend_late(struct linux_call *call);
+void shim_attend_late_flags(struct linux_call *call);
+
+/* A native call that waits, until a signal comes that has a handler: then -EINTR. */
+#define SHIM_WAIT(call)                                       \
+    __extension__({                                           \
+        long shim_result;                                     \
+        do                                                    \
+            shim_result = shim_wait_begin() ? (call) : -EINTR; \
+        while (shim_wait_again(shim_result));                 \
+        shim_result;                                          \
+    })
+bool shim_wait_begin(void);
+bool shim_wait_again(long result);
+
+/* The moment so far from now; and what a call answers whose wait until then a signal has
+ * ended. */
+uint64_t shim_deadline(uint64_t span);
+long shim_interrupted(uint64_t deadline);
 
 /* console.c */
 void shim_console_init(void);

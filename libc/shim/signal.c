@@ -1,48 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signals, as far as a program can do to itself what they do by default: end it, or
- * nothing. Actions and masks are kept as they are given. No handler runs yet: to raise a
- * signal that has one answers -ENOSYS rather than success, and so does a signal to
- * anybody else. A process that a signal ends is PROCESS_KILLED with status 128 + the
- * signal's number.
+ * Linux's calls about signals. Processes do not know each other: only the own one and its
+ * threads can be sent a signal by number. Nothing is ever stopped: what would stop a
+ * process by default answers -ENOSYS. A process that a signal ends is PROCESS_KILLED with
+ * status 128 + the signal's number.
  */
-#include "shim.h"
+#include "signal.h"
 
-#include <signal.h>
 #include <string.h>
 
-#define SIGNAL_COUNT 64
 #define MASK_SIZE 8             /* bytes of a set of signals, as Linux has it */
-#define SIGNAL_BIT(number) (1ull << ((number) - 1))
-
-#define UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
-#define IGNORED_BY_DEFAULT                                           \
-    (SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH) \
-     | SIGNAL_BIT(SIGCONT))
-#define STOPPING                                                     \
-    (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) \
-     | SIGNAL_BIT(SIGTTOU))
-
-#define HANDLER_DEFAULT 0u      /* SIG_DFL, SIG_IGN as numbers */
-#define HANDLER_IGNORE 1u
-
-static struct {
-    struct shim_lock lock;
-    struct signal_action action[SIGNAL_COUNT];  /* of signal n + 1 */
-} signals;
-
-static bool is_signal(int number)
-{
-    return number >= 1 && number <= SIGNAL_COUNT;
-}
-
-static struct signal_action action_of(int number)
-{
-    shim_lock(&signals.lock);
-    struct signal_action action = signals.action[number - 1];
-    shim_unlock(&signals.lock);
-    return action;
-}
 
 void shim_die(int number)
 {
@@ -51,37 +18,7 @@ void shim_die(int number)
     __builtin_unreachable();
 }
 
-long shim_raise(int number)
-{
-    uint32_t handler = action_of(number).handler;
-    uint64_t bit = SIGNAL_BIT(number);
-    if (handler == HANDLER_IGNORE)
-        return 0;
-    if (handler != HANDLER_DEFAULT || (bit & STOPPING))
-        return -ENOSYS;
-    if (bit & IGNORED_BY_DEFAULT)
-        return 0;
-
-    struct shim_thread *self = shim_self();
-    if (self->blocked & bit) {
-        self->pending |= bit;
-        return 0;
-    }
-    shim_die(number);
-}
-
-/* What was raised while blocked and is blocked no more. An action may have become a
- * handler meanwhile: then the signal stays pending. */
-static void raise_pending(struct shim_thread *self)
-{
-    for (int number = 1; number <= SIGNAL_COUNT; number++) {
-        uint64_t bit = SIGNAL_BIT(number);
-        if (!(self->pending & ~self->blocked & bit))
-            continue;
-        if (shim_raise(number) == 0)
-            self->pending &= ~bit;
-    }
-}
+/* --- Actions --- */
 
 long shim_rt_sigaction(int number, const struct signal_action *action,
                        struct signal_action *old, uint32_t size)
@@ -91,77 +28,254 @@ long shim_rt_sigaction(int number, const struct signal_action *action,
     if (action && (number == SIGKILL || number == SIGSTOP))
         return -EINVAL;
 
-    shim_lock(&signals.lock);
-    struct signal_action before = signals.action[number - 1];
-    if (action)
-        signals.action[number - 1] = *action;
-    shim_unlock(&signals.lock);
+    struct signal_action before = shim_signals.action[number - 1];
+    if (action) {
+        shim_signals_begin();
+        shim_lock(&shim_signals.lock);
+        before = shim_signals.action[number - 1];
+        shim_signals.action[number - 1] = *action;
+        if (signal_is_ignored(number))
+            signal_forget(number);
+        shim_unlock(&shim_signals.lock);
+    }
     if (old)
         *old = before;
     return 0;
+}
+
+/* --- Masks --- */
+
+/* Changes the caller's mask; what it lets in is seen to on the way out. */
+static void set_mask(uint64_t blocked)
+{
+    struct shim_thread *self = shim_self();
+    shim_lock(&shim_signals.lock);
+    self->blocked = blocked & ~UNBLOCKABLE;
+    uint64_t waiting = self->pending.set | shim_signals.pending.set;
+    if (waiting & ~self->blocked)
+        self->attention = 1;
+    if (shim_signals.pending.set & self->blocked)
+        signal_retarget();
+    shim_unlock(&shim_signals.lock);
+}
+
+void shim_mask_for_call(const uint64_t *mask)
+{
+    struct shim_thread *self = shim_self();
+    if (!self->restores_mask)
+        self->saved = self->blocked;
+    self->restores_mask = true;
+    set_mask(*mask);
+}
+
+void shim_mask_after_call(void)
+{
+    struct shim_thread *self = shim_self();
+    if (!self->restores_mask)
+        return;
+    self->restores_mask = false;
+    set_mask(self->saved);
 }
 
 long shim_rt_sigprocmask(int how, const uint64_t *set, uint64_t *old, uint32_t size)
 {
     if (size != MASK_SIZE)
         return -EINVAL;
-    struct shim_thread *self = shim_self();
-    uint64_t before = self->blocked;
+    uint64_t before = shim_self()->blocked;
     if (set) {
         switch (how) {
         case SIG_BLOCK:
-            self->blocked = before | *set;
+            set_mask(before | *set);
             break;
         case SIG_UNBLOCK:
-            self->blocked = before & ~*set;
+            set_mask(before & ~*set);
             break;
         case SIG_SETMASK:
-            self->blocked = *set;
+            set_mask(*set);
             break;
         default:
             return -EINVAL;
         }
-        self->blocked &= ~UNBLOCKABLE;
     }
     if (old)
         *old = before;
-    raise_pending(self);
     return 0;
 }
 
 long shim_rt_sigpending(uint64_t *set, uint32_t size)
 {
-    if (size > MASK_SIZE)
+    if (size != MASK_SIZE)
         return -EINVAL;
-    memcpy(set, &shim_self()->pending, size);
+    struct shim_thread *self = shim_self();
+    shim_lock(&shim_signals.lock);
+    *set = (self->pending.set | shim_signals.pending.set) & self->blocked;
+    shim_unlock(&shim_signals.lock);
     return 0;
 }
 
-/* A signal to one thread: to the caller itself, or not served. Number 0 only asks. */
-static long signal_thread(int thread, int number)
+/* --- Waiting --- */
+
+long shim_pause(void)
+{
+    const uint64_t never = UINT64_MAX;
+    shim_signals_begin();
+    return SHIM_WAIT(limen_clock_sleep(&never)) == -EINTR ? -RESTART_UNHANDLED : 0;
+}
+
+long shim_rt_sigsuspend(const uint64_t *mask, uint32_t size)
+{
+    if (size != MASK_SIZE)
+        return -EINVAL;
+    shim_mask_for_call(mask);
+    return shim_pause();
+}
+
+/* Whether one of the set waits, which is taken; else the thread awaits them. */
+static bool take_awaited(uint64_t set, struct signal_info *info)
+{
+    struct shim_thread *self = shim_self();
+    shim_lock(&shim_signals.lock);
+    bool found = signal_take_of(self, set, info);
+    self->awaited = found ? 0 : set;
+    shim_unlock(&shim_signals.lock);
+    return found;
+}
+
+/* Waits for one of a set of signals; its number. */
+static long await(uint64_t set, struct signal_info *info, uint64_t deadline)
+{
+    set &= ~UNBLOCKABLE;
+    long error = 0;
+    shim_signals_begin();
+    while (!take_awaited(set, info)) {
+        if (error < 0) {
+            shim_self()->awaited = 0;
+            return error;
+        }
+        error = SHIM_WAIT(limen_clock_sleep(&deadline));
+        error = error == -EINTR ? shim_interrupted(deadline) : -EAGAIN;
+    }
+    return info->number;
+}
+
+static long timed_wait(uint64_t set, void *told, bool limited, uint64_t span)
+{
+    struct signal_info info;
+    long number = await(set, &info, limited ? shim_deadline(span) : UINT64_MAX);
+    if (number > 0 && told) {
+        memset(told, 0, sizeof(siginfo_t));
+        memcpy(told, &info, sizeof info);
+    }
+    return number;
+}
+
+long shim_rt_sigtimedwait(const uint64_t *set, void *info, const struct time32 *time,
+                          uint32_t size)
+{
+    uint64_t span = 0;
+    if (size != MASK_SIZE
+        || (time && !shim_from_time(time->seconds, time->fraction, &span)))
+        return -EINVAL;
+    return timed_wait(*set, info, time, span);
+}
+
+long shim_rt_sigtimedwait_time64(const uint64_t *set, void *info,
+                                 const struct time64 *time, uint32_t size)
+{
+    uint64_t span = 0;
+    if (size != MASK_SIZE
+        || (time && !shim_from_time(time->seconds, time->nanoseconds, &span)))
+        return -EINVAL;
+    return timed_wait(*set, info, time, span);
+}
+
+/* --- Sending --- */
+
+static long send_locked(struct shim_thread *target, const struct signal_info *info)
+{
+    shim_lock(&shim_signals.lock);
+    long result = signal_send(target, info, NULL);
+    shim_unlock(&shim_signals.lock);
+    return result;
+}
+
+/* Sends to the process, if it is this one. Number 0 only asks. */
+static long send_to_process(int process, int number, const struct signal_info *info)
 {
     if (number && !is_signal(number))
         return -EINVAL;
-    if ((uint32_t)thread != shim_self()->number)
-        return -ENOSYS;
-    return number ? shim_raise(number) : 0;
+    if (process != shim_getpid() && process != 0)
+        return process == -1 || process == -shim_getpid() ? -EPERM : -ESRCH;
+    return number ? send_locked(NULL, info) : 0;
 }
 
-long shim_tkill(int thread, int number)
+static long send_to_thread(int thread, int number, const struct signal_info *info)
 {
-    return signal_thread(thread, number);
+    struct shim_thread *self = shim_self();
+    if (number && !is_signal(number))
+        return -EINVAL;
+    if ((uint32_t)thread == self->number)
+        return number ? send_locked(self, info) : 0;
+    shim_lock(&shim_signals.lock);
+    struct shim_thread *target = signal_find_thread((uint32_t)thread);
+    long result = target ? 0 : -ESRCH;
+    if (target && number)
+        result = signal_send(target, info, NULL);
+    shim_unlock(&shim_signals.lock);
+    return result;
 }
 
-long shim_tgkill(int process, int thread, int number)
+static struct signal_info info_of(int number, int code)
 {
-    return process == shim_getpid() ? signal_thread(thread, number) : -ESRCH;
+    return (struct signal_info){
+        .number = number,
+        .code = code,
+        .words = {(int32_t)shim_getpid()},
+    };
+}
+
+long shim_raise(int number)
+{
+    const struct signal_info info = {.number = number, .code = SI_KERNEL};
+    return send_locked(NULL, &info);
 }
 
 long shim_kill(int process, int number)
 {
-    if (number && !is_signal(number))
-        return -EINVAL;
-    if (process != shim_getpid())
-        return -ENOSYS;
-    return number ? shim_raise(number) : 0;
+    const struct signal_info info = info_of(number, SI_USER);
+    return send_to_process(process, number, &info);
+}
+
+long shim_tkill(int thread, int number)
+{
+    const struct signal_info info = info_of(number, SI_TKILL);
+    return send_to_thread(thread, number, &info);
+}
+
+long shim_tgkill(int process, int thread, int number)
+{
+    const struct signal_info info = info_of(number, SI_TKILL);
+    return process == shim_getpid() ? send_to_thread(thread, number, &info) : -ESRCH;
+}
+
+/* What a sender says of a signal; it cannot claim to be the kernel only towards others,
+ * and there are none. */
+static struct signal_info given(const struct signal_info *from, int number)
+{
+    struct signal_info info = *from;
+    info.number = number;
+    return info;
+}
+
+long shim_rt_sigqueueinfo(int process, int number, const struct signal_info *from)
+{
+    const struct signal_info info = given(from, number);
+    return send_to_process(process, number, &info);
+}
+
+long shim_rt_tgsigqueueinfo(int process, int thread, int number,
+                            const struct signal_info *from)
+{
+    const struct signal_info info = given(from, number);
+    return process == shim_getpid() ? send_to_thread(thread, number, &info) : -ESRCH;
 }

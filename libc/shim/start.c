@@ -18,6 +18,8 @@
 static_assert(offsetof(struct shim_thread, self) == THREAD_SELF, "known to entry.S");
 static_assert(offsetof(struct shim_thread, user_esp) == THREAD_USER_ESP,
               "known to entry.S");
+static_assert(offsetof(struct shim_thread, critical) == THREAD_CRITICAL,
+              "known to entry.S");
 
 extern char **__environ;
 void shim_entry(void);
@@ -57,7 +59,9 @@ static void first_thread_init(void)
         (struct shim_thread *)(first_stack + sizeof first_stack) - 1;
     thread->self = thread;
     thread->busy = 1;
+    thread->live = true;
     thread->number = (uint32_t)shim_getpid();
+    shim_thread_add(thread);
     limen_thread_base(0, (uint32_t)thread);
 
     dummy_descriptor[DESCRIPTOR_SYSINFO] = (uint32_t)shim_entry;
@@ -68,6 +72,7 @@ void __init_tls(size_t *aux)
 {
     limen_gate_init();
     first_thread_init();
+    shim_frames_begin();
     shim_console_init();
     const char *trace = shim_environment("LIMEN_TRACE");
     shim_traced = trace && trace[0] && strcmp(trace, "0") != 0;

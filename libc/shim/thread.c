@@ -7,7 +7,7 @@
  * back by the kernel, which stores 0 there once the thread has left it for ever. Areas
  * stay mapped for the next thread.
  */
-#include "shim.h"
+#include "signal.h"
 
 #include <sched.h>
 
@@ -27,11 +27,23 @@ void shim_leave(void);
 static struct shim_thread *areas;
 static uint32_t last_number = PROCESS_NUMBER;
 
+struct shim_thread *shim_threads(void)
+{
+    return __atomic_load_n(&areas, __ATOMIC_ACQUIRE);
+}
+
+void shim_thread_add(struct shim_thread *area)
+{
+    area->next = __atomic_load_n(&areas, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(&areas, &area->next, area, false,
+                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+        ;
+}
+
 /* An area that no thread has, marked as taken; null: there is none. */
 static struct shim_thread *take_free_area(void)
 {
-    for (struct shim_thread *area = __atomic_load_n(&areas, __ATOMIC_ACQUIRE); area;
-         area = area->next) {
+    for (struct shim_thread *area = shim_threads(); area; area = area->next) {
         uint32_t free = 0;
         if (__atomic_compare_exchange_n(&area->busy, &free, 1, false, __ATOMIC_ACQUIRE,
                                         __ATOMIC_RELAXED))
@@ -57,10 +69,7 @@ static struct shim_thread *make_area(void)
     struct shim_thread *area = (struct shim_thread *)(map.address + map.size) - 1;
     area->self = area;
     area->busy = 1;
-    area->next = __atomic_load_n(&areas, __ATOMIC_RELAXED);
-    while (!__atomic_compare_exchange_n(&areas, &area->next, area, false,
-                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-        ;
+    shim_thread_add(area);
     return area;
 }
 
@@ -73,8 +82,13 @@ struct shim_thread *shim_thread_create(void)
         area->number = __atomic_add_fetch(&last_number, 1, __ATOMIC_RELAXED);
         area->clear_word = NULL;
         area->robust_list = NULL;
+        area->critical = 1;
+        area->attention = 0;
+        area->restores_mask = false;
         area->blocked = shim_self()->blocked;
-        area->pending = 0;
+        area->awaited = 0;
+        area->alternate = (struct signal_stack){0};
+        area->resume_until = 0;
     }
     return area;
 }
@@ -106,6 +120,7 @@ long shim_clone(uint32_t flags, uint32_t stack, uint32_t *parent_word,
     if ((flags & ~CLONE_KNOWN) || !stack)
         return -EINVAL;
 
+    shim_signals_begin();
     struct shim_thread *area = shim_thread_create();
     if (!area)
         return -EAGAIN;
@@ -124,13 +139,16 @@ long shim_clone(uint32_t flags, uint32_t stack, uint32_t *parent_word,
         .fs_base = (uint32_t)area,
         .gs_base = flags & CLONE_SETTLS ? tls->base : 0,
     };
+    shim_lock(&shim_signals.lock);      /* until it can be sent signals, it cannot end */
     long thread = limen_thread_create(HANDLE_SELF, &start);
     if (thread < 0) {
         __atomic_store_n(&area->busy, 0, __ATOMIC_RELEASE);
-        return -EAGAIN;
+    } else {
+        area->thread = (handle_t){(uint32_t)thread};
+        area->live = true;
     }
-    limen_handle_close((handle_t){(uint32_t)thread});
-    return (long)number;
+    shim_unlock(&shim_signals.lock);
+    return thread < 0 ? -EAGAIN : (long)number;
 }
 
 /*
@@ -140,6 +158,7 @@ long shim_clone(uint32_t flags, uint32_t stack, uint32_t *parent_word,
 _Noreturn static void leave(uint32_t address, uint32_t size)
 {
     struct shim_thread *self = shim_self();
+    shim_signals_leave();
     if (self->clear_word) {
         __atomic_store_n(self->clear_word, 0, __ATOMIC_RELEASE);
         limen_futex_wake(self->clear_word, 1);

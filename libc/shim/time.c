@@ -10,8 +10,6 @@
 
 #include <limen/gate.h>
 
-#define NS_PER_SECOND 1000000000u
-
 /* value * scale >> shift, through 96 bits; shift is at most 32. */
 static uint64_t scaled(uint64_t value, uint32_t scale, uint32_t shift)
 {
@@ -55,8 +53,7 @@ static uint64_t wall_now(void)
     return page_now(&now, &offset) ? now + offset : kernel_now(CLOCK_ID_WALL);
 }
 
-/* Reads one of Linux's clocks; false: not served. */
-static bool clock_now(int clock, uint64_t *now)
+bool shim_clock_now(int clock, uint64_t *now)
 {
     switch (clock) {
     case CLOCK_REALTIME:
@@ -74,7 +71,7 @@ static bool clock_now(int clock, uint64_t *now)
     }
 }
 
-static struct time64 to_time64(uint64_t ns)
+struct time64 shim_to_time64(uint64_t ns)
 {
     return (struct time64){
         .seconds = (int64_t)(ns / NS_PER_SECOND),
@@ -82,7 +79,7 @@ static struct time64 to_time64(uint64_t ns)
     };
 }
 
-static struct time32 to_time32(uint64_t ns)
+struct time32 shim_to_time32(uint64_t ns)
 {
     return (struct time32){
         .seconds = (int32_t)(ns / NS_PER_SECOND),
@@ -90,7 +87,7 @@ static struct time32 to_time32(uint64_t ns)
     };
 }
 
-static bool from_time(int64_t seconds, int32_t nanoseconds, uint64_t *ns)
+bool shim_from_time(int64_t seconds, int32_t nanoseconds, uint64_t *ns)
 {
     if (seconds < 0 || nanoseconds < 0 || nanoseconds >= (int32_t)NS_PER_SECOND)
         return false;
@@ -104,25 +101,25 @@ static bool from_time(int64_t seconds, int32_t nanoseconds, uint64_t *ns)
 long shim_clock_gettime64(int clock, struct time64 *time)
 {
     uint64_t now;
-    if (!clock_now(clock, &now))
+    if (!shim_clock_now(clock, &now))
         return -EINVAL;
-    *time = to_time64(now);
+    *time = shim_to_time64(now);
     return 0;
 }
 
 long shim_clock_gettime32(int clock, struct time32 *time)
 {
     uint64_t now;
-    if (!clock_now(clock, &now))
+    if (!shim_clock_now(clock, &now))
         return -EINVAL;
-    *time = to_time32(now);
+    *time = shim_to_time32(now);
     return 0;
 }
 
 long shim_clock_getres_time64(int clock, struct time64 *time)
 {
     uint64_t now;
-    if (!clock_now(clock, &now))
+    if (!shim_clock_now(clock, &now))
         return -EINVAL;
     if (time)
         *time = (struct time64){.nanoseconds = 1};
@@ -132,7 +129,7 @@ long shim_clock_getres_time64(int clock, struct time64 *time)
 long shim_clock_getres_time32(int clock, struct time32 *time)
 {
     uint64_t now;
-    if (!clock_now(clock, &now))
+    if (!shim_clock_now(clock, &now))
         return -EINVAL;
     if (time)
         *time = (struct time32){.fraction = 1};
@@ -142,7 +139,7 @@ long shim_clock_getres_time32(int clock, struct time32 *time)
 long shim_gettimeofday_time32(struct time32 *time, [[maybe_unused]] void *zone)
 {
     if (time) {
-        *time = to_time32(wall_now());
+        *time = shim_to_time32(wall_now());
         time->fraction /= 1000;
     }
     return 0;
@@ -156,50 +153,57 @@ long shim_time(int32_t *seconds)
     return now;
 }
 
-/* Sleeps for a span, or until a moment of a clock. Nothing interrupts it yet. */
-static long sleep_on(int clock, int flags, uint64_t ns)
+/* Sleeps for a span, or until a moment of a clock. *left is what of a span was left when
+ * a signal came. */
+static long sleep_on(int clock, int flags, uint64_t ns, uint64_t *left)
 {
     uint64_t now;
-    if ((flags & ~TIMER_ABSTIME) || !clock_now(clock, &now))
+    if ((flags & ~TIMER_ABSTIME) || !shim_clock_now(clock, &now))
         return -EINVAL;
     uint64_t span = ns;
     if (flags & TIMER_ABSTIME)
         span = ns > now ? ns - now : 0;
 
-    uint64_t from = shim_now();
-    uint64_t deadline = span > UINT64_MAX - from ? UINT64_MAX : from + span;
-    return limen_clock_sleep(&deadline);
+    uint64_t deadline = shim_deadline(span);
+    long result = SHIM_WAIT(limen_clock_sleep(&deadline));
+    if (result != -EINTR)
+        return result;
+    now = shim_now();
+    *left = deadline > now ? deadline - now : 0;
+    return shim_interrupted(deadline);
 }
 
-/* Waits for a handler to run. None does yet, so only the end of the process ends it. */
-long shim_pause(void)
+/* Tells what was left, where that is asked for. */
+static long tell_left32(long result, int flags, uint64_t left, struct time32 *time)
 {
-    const uint64_t never = UINT64_MAX;
-    return limen_clock_sleep(&never);
+    if (result == -RESTART_UNHANDLED && time && !(flags & TIMER_ABSTIME))
+        *time = shim_to_time32(left);
+    return result;
 }
 
-long shim_nanosleep(const struct time32 *time, [[maybe_unused]] struct time32 *left)
+long shim_nanosleep(const struct time32 *time, struct time32 *left)
 {
-    uint64_t ns;
-    if (!from_time(time->seconds, time->fraction, &ns))
-        return -EINVAL;
-    return sleep_on(CLOCK_MONOTONIC, 0, ns);
+    return shim_clock_nanosleep_time32(CLOCK_MONOTONIC, 0, time, left);
 }
 
 long shim_clock_nanosleep_time32(int clock, int flags, const struct time32 *time,
-                                 [[maybe_unused]] struct time32 *left)
+                                 struct time32 *left)
 {
-    uint64_t ns;
-    if (!from_time(time->seconds, time->fraction, &ns))
+    uint64_t ns, rest = 0;
+    if (!shim_from_time(time->seconds, time->fraction, &ns))
         return -EINVAL;
-    return sleep_on(clock, flags, ns);
+    long result = sleep_on(clock, flags, ns, &rest);
+    return tell_left32(result, flags, rest, left);
 }
 
 long shim_clock_nanosleep_time64(int clock, int flags, const struct time64 *time,
-                                 [[maybe_unused]] struct time64 *left)
+                                 struct time64 *left)
 {
-    uint64_t ns;
-    if (!from_time(time->seconds, time->nanoseconds, &ns))
+    uint64_t ns, rest = 0;
+    if (!shim_from_time(time->seconds, time->nanoseconds, &ns))
         return -EINVAL;
-    return sleep_on(clock, flags, ns);
+    long result = sleep_on(clock, flags, ns, &rest);
+    if (result == -RESTART_UNHANDLED && left && !(flags & TIMER_ABSTIME))
+        *left = shim_to_time64(rest);
+    return result;
 }

@@ -7,6 +7,7 @@
 #define LIMEN_SYSCALL_H
 
 #include <limen/abi.h>
+#include <limen/system_message.h>
 
 #define SYSCALL(nr, name, params, words, args) long limen_##name params;
 #include <limen/syscalls.def>
