@@ -42,6 +42,7 @@ static inline struct thread *take(struct request *request)
         return make(request);
     proxy->detour = 0;
     proxy->finishing = false;
+    proxy->long_message = false;
     proxy->priority = proxy->base_priority = cpu()->current->base_priority;
     return proxy;
 }
