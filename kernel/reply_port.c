@@ -37,7 +37,10 @@ static inline void attend(struct reply_port *port)
         return;
     if (port->delay && !port->late && !port->timed) {
         port->timed = true;
-        timer_start(&port->timer, arch_clock() + port->delay, expire);
+        uint64_t until;
+        if (__builtin_add_overflow(arch_clock(), port->delay, &until))
+            until = UINT64_MAX;
+        timer_start(&port->timer, until, expire);
     }
     if (reply_port_wants_upcall(port))
         upcall_post(port);
@@ -74,7 +77,7 @@ static long check(const struct reply_policy *policy)
         (policy->stack == 0 && policy->stack_size) ||
         policy->stack_size > policy->stack || policy->critical.address % sizeof(uint32_t))
         return -EINVAL;
-    if (policy->stack > KERNEL_BASE || !user_range_ok(policy->critical, sizeof(uint32_t)))
+    if (policy->stack > KERNEL_BASE || policy->critical.address >= USER_END)
         return -EFAULT;
     return 0;
 }
