@@ -5,6 +5,7 @@
  * few that would end or silence the fuzzer itself.
  */
 #include <errno.h>
+#include <limen/async.h>
 #include <limen/syscall.h>
 #include <string.h>
 
@@ -22,6 +23,8 @@ enum kind {
     KIND_START,
     KIND_MESSAGE,
     KIND_WINDOW,
+    KIND_POLICY,
+    KIND_UPCALL,
     KIND_IN,  /* pointer to anything else that is read */
     KIND_OUT, /* … or written */
 };
@@ -64,6 +67,8 @@ struct call {
              struct memory_map *: KIND_MAP, const struct thread_start *: KIND_START, \
              struct message *: KIND_MESSAGE, const struct message *: KIND_MESSAGE, \
              const struct message_window *: KIND_WINDOW,                           \
+             const struct reply_policy *: KIND_POLICY,                             \
+             const struct upcall *: KIND_UPCALL,                                   \
              const void *: KIND_IN, const char *: KIND_IN, default: KIND_OUT)
 #define SYSCALL(nr, callname, params, words, args) \
     [nr] = {.name = #callname, .kinds = {LIST args}, .arguments = {LIST words}},
@@ -83,7 +88,7 @@ static const struct {
     {"process_exit", 100}, {"thread_exit", 100},    {"process_kill", 100},
     {"client_fault", 100}, {"thread_suspend", 100}, {"endpoint_mint", 10},
     {"port_create", 10},   {"handle_close", 3},     {"call", 2},
-    {"send", 2},           {"message_call", 2},
+    {"send", 2},           {"message_call", 2},     {"upcall_return", 10},
 };
 
 static uint32_t numbers[NUMBERS]; /* of the calls that there are */
@@ -92,8 +97,8 @@ static uint32_t answering[NUMBERS]; /* of those that answer a call */
 static uint32_t answering_count;
 static uint8_t seldom[NUMBERS]; /* made once in so many times chosen */
 static uint8_t abouts[NUMBERS][WORDS];
-static bool in_words[NUMBERS]; /* its answer has words in registers */
-static bool receives[NUMBERS]; /* its result is the tag of a message */
+static bool in_words[NUMBERS];                   /* its answer has words in registers */
+static bool receives[NUMBERS];                   /* its result is the tag of a message */
 static handle_t window_handles[MESSAGE_HANDLES]; /* those that came last to a window */
 
 const char *call_name(uint32_t number)
@@ -397,11 +402,202 @@ static uint32_t make_window(uint32_t *random)
             (void *)(one_in(random, 8) ? edge_address(random) : good_address(random)),
         .size =
             one_in(random, 8) ? size_number(random) : random_below(random, 2 * PAGE_SIZE),
-        .handles =
-            one_in(random, 8) ? (handle_t *)edge_address(random) : window_handles,
+        .handles = one_in(random, 8) ? (handle_t *)edge_address(random) : window_handles,
         .handle_room = random_below(random, one_in(random, 8) ? 1000 : 5),
     };
     return address_of(window);
+}
+
+/* --- System-call messages --- */
+
+#define SENT 16 /* whose addresses are remembered */
+static uint32_t sent[SENT];
+
+static uint64_t moment(uint32_t *random)
+{
+    uint64_t now = 0;
+    if (one_in(random, 16))
+        return (uint64_t)random_next(random) << random_below(random, 33);
+    (void)limen_clock_get(CLOCK_ID_MONOTONIC, &now);
+    return now + random_below(random, 200000) - 20000;
+}
+
+static uint32_t sent_message(uint32_t *random)
+{
+    return one_in(random, 8) ? edge_address(random) : PICK(random, sent);
+}
+
+static uint32_t pool_handle(uint32_t *random, uint32_t maker)
+{
+    for (uint32_t tries = 0; tries < 16; tries++) {
+        uint32_t at = random_below(random, POOL);
+        if (state.makers[at] == maker)
+            return state.pool[at].value;
+    }
+    return any_handle(random);
+}
+
+static uint32_t word_address(uint32_t *random)
+{
+    return ARENA + random_below(random, WORDS_SIZE / 4) * 4;
+}
+
+/* The fields that mean something, by what the message is about. */
+static void fill_system_message(struct system_message *message, uint32_t *random)
+{
+    uint32_t signal = 1u << random_below(random, 32);
+    switch (message->operation) {
+    case SYSTEM_TIMER:
+        message->time = moment(random);
+        if (message->flags & MSG_LIVE)
+            message->period = one_in(random, 16) ? ~0ull >> random_below(random, 64)
+                                                 : 1 + random_below(random, 100000);
+        break;
+    case SYSTEM_FUTEX:
+        message->words[0] = word_address(random);
+        message->words[1] = *(uint32_t *)message->words[0];
+        break;
+    case SYSTEM_PROCESS_END:
+    case SYSTEM_THREAD_END:
+        message->object.value = any_handle(random);
+        break;
+    case SYSTEM_INTERRUPT:
+        message->object.value = any_handle(random);
+        message->words[0] = random_below(random, 17);
+        break;
+    case SYSTEM_PROCESS_SIGNALS:
+    case SYSTEM_THREAD_SIGNALS:
+    case SYSTEM_PROCESS_POST:
+    case SYSTEM_THREAD_POST:
+        message->object.value =
+            one_in(random, 2) ? HANDLE_SELF.value : any_handle(random);
+        message->words[one_in(random, 4)] = one_in(random, 8) ? ~0u : signal;
+        break;
+    case SYSTEM_CANCEL:
+    case SYSTEM_ACKNOWLEDGE:
+        message->words[0] = sent_message(random);
+        break;
+    default:
+        break;
+    }
+}
+
+static uint32_t make_message(uint32_t *random);
+
+static void fill_port_message(struct system_message *message, uint32_t *random)
+{
+    message->operation = (uint16_t)random_below(random, PORT_OPERATIONS);
+    message->flags &= (uint16_t)~MSG_LIVE;
+    message->words[0] = message->operation == PORT_MESSAGE_CALL ? make_message(random)
+                                                                : random_next(random);
+}
+
+static void fill_sent(struct system_message *message, uint32_t *random, bool system)
+{
+    static const uint8_t flags[] = {0, MSG_ASYNC, MSG_ASYNC, MSG_ASYNC | MSG_LIVE};
+    *message = (struct system_message){
+        .operation = (uint16_t)random_below(random, SYSTEM_OPERATIONS),
+        .flags = PICK(random, flags),
+    };
+    if (message->operation < SYSTEM_IMMEDIATE || one_in(random, 2))
+        message->flags &= (uint16_t)~MSG_LIVE;
+    if (message->flags & MSG_ASYNC && !one_in(random, 4))
+        message->reply_port.value = pool_handle(random, SYS_LIMEN_reply_port_create);
+    if (system)
+        fill_system_message(message, random);
+    else
+        fill_port_message(message, random);
+    if (one_in(random, 3) && !(message->flags & MSG_LIVE))
+        message->time = moment(random);
+    if (one_in(random, 16))
+        ((uint32_t *)message)[random_below(random, sizeof(*message) / 4)] =
+            any_number(random);
+    sent[random_below(random, SENT)] = address_of(message);
+}
+
+/* sendsys, with one message or several; waitsys; flushsys. What is in each word depends
+ * on the others. */
+static void make_sendsys(struct crossing *crossing, uint32_t *random)
+{
+    uint32_t count = one_in(random, 3) ? 1 + random_below(random, 20) : 1;
+    uint32_t most = ARENA_GOOD - WORDS_SIZE - count * sizeof(struct system_message);
+    uint32_t at = ARENA + WORDS_SIZE + (random_below(random, most) & ~15u);
+    uint32_t port = SYSTEM_VERSION;
+
+    if (one_in(random, 3)) { /* waits, or flushes */
+        bool any = one_in(random, 3);
+        crossing->words[0] = pool_handle(random, SYS_LIMEN_reply_port_create);
+        if (one_in(random, 4))
+            crossing->words[0] = SYSTEM_VERSION;
+        crossing->words[1] = any ? 0 : sent_message(random);
+        crossing->words[2] = one_in(random, 2) ? ~0u : 0;
+        crossing->words[3] = one_in(random, 8) ? 0 : make_deadline(random);
+        return;
+    }
+    if (one_in(random, 4))
+        port = pool_handle(random, SYS_LIMEN_endpoint_mint);
+    if (one_in(random, 32))
+        port = random_below(random, 32);
+    for (uint32_t i = 0; i < count; i++)
+        fill_sent((struct system_message *)at + i, random, port < SYSTEM_VERSIONS);
+    crossing->words[0] = port;
+    crossing->words[1] = one_in(random, 32) ? edge_address(random) : at;
+    crossing->words[2] = count * sizeof(struct system_message);
+    if (one_in(random, 64))
+        crossing->words[2] = any_number(random);
+    crossing->words[3] = one_in(random, 64) ? edge_address(random) : 0;
+}
+
+/* Upcalls on the thread's own stack: another's may be of any size. */
+static uint32_t make_policy(uint32_t *random)
+{
+    struct reply_policy *policy = (struct reply_policy *)fill_at(random, sizeof(*policy));
+    uint32_t stack = worker_stack();
+    bool own = one_in(random, 2);
+    *policy = (struct reply_policy){.kind = one_in(random, 16) ? any_number(random) : 0};
+    if (!one_in(random, 3))
+        *policy = (struct reply_policy){
+            .kind = REPLY_UPCALL,
+            .depth = 1 + random_below(random, 2),
+            .thread = own ? HANDLE_SELF
+                          : (handle_t){pool_handle(random, SYS_LIMEN_thread_create)},
+            .entry =
+                one_in(random, 32) ? edge_address(random) : address_of(&landed_upcall),
+            .stack =
+                own && one_in(random, 4) ? address_of(stacks[stack]) + STACK_SIZE / 2 : 0,
+            .critical = (uint32_t *)(one_in(random, 2) ? 0 : word_address(random)),
+            .delay = one_in(random, 4) ? random_below(random, 100000) : 0,
+        };
+    if (policy->stack)
+        policy->stack_size = STACK_SIZE / 2;
+    if (one_in(random, 16))
+        policy->critical = (uint32_t *)edge_address(random);
+    if (one_in(random, 32))
+        policy->delay = ~0ull >> random_below(random, 64);
+    return address_of(policy);
+}
+
+/* States with which no thread goes far, or, mostly, none goes at all. */
+static uint32_t make_upcall(uint32_t *random)
+{
+    struct upcall *upcall = (struct upcall *)fill_at(random, sizeof(*upcall));
+    upcall->state = (struct thread_state){
+        .eax = random_next(random),
+        .esp = edge_address(random),
+        .eip = one_in(random, 16) ? edge_address(random) : address_of(&worker_entry),
+        .eflags = 0x202,
+        .cs = 0x1b,
+        .ss = 0x23,
+        .ds = 0x23,
+        .es = 0x23,
+        .fs = random_below(random, 64),
+        .gs = random_below(random, 64),
+    };
+    upcall->flags = random_below(random, one_in(random, 16) ? 8 : 4);
+    if (!one_in(random, 8))
+        ((uint32_t *)&upcall->state)[random_below(random, sizeof(upcall->state) / 4)] ^=
+            1u << random_below(random, 32);
+    return address_of(upcall);
 }
 
 /* Any structure, known or not: words of every sort. */
@@ -439,6 +635,10 @@ static uint32_t argument(uint32_t *random, uint32_t number, uint32_t word)
         return make_message(random);
     case KIND_WINDOW:
         return make_window(random);
+    case KIND_POLICY:
+        return make_policy(random);
+    case KIND_UPCALL:
+        return make_upcall(random);
     case KIND_IN:
     case KIND_OUT:
         return make_anything(random);
@@ -488,6 +688,8 @@ static uint32_t choose(uint32_t *random, bool owes)
 {
     if (one_in(random, 200))
         return any_number(random);
+    if (one_in(random, 8))
+        return SYS_LIMEN_sendsys; /* which is many calls */
     if (owes && one_in(random, 4))
         return answering[random_below(random, answering_count)];
     for (;;) {
@@ -502,6 +704,10 @@ void call_make(struct crossing *crossing, uint32_t *random)
     uint32_t number = choose(random, crossing->received);
     uint32_t row = number < NUMBERS ? number : 0;
     crossing->number = number;
+    if (number == SYS_LIMEN_sendsys && !one_in(random, 32)) {
+        make_sendsys(crossing, random);
+        return;
+    }
     for (uint32_t i = 0; i < WORDS; i++)
         crossing->words[i] = argument(random, row, i);
 }
@@ -532,7 +738,7 @@ void call_learn(struct crossing *crossing)
     for (uint32_t i = 0; i < WORDS; i++)
         if (calls[crossing->number].kinds[i] == KIND_HANDLE && crossing->result != -EBADF)
             learn_handle(crossing->number, i, crossing->words[i]);
-    if (crossing->result < 0)
+    if (crossing->result < 0 && crossing->result != -EASYNC)
         return;
     state.done[crossing->number]++;
     for (int i = 0; i < WORDS; i++) {
@@ -560,6 +766,11 @@ uint32_t call_judge(const struct crossing *crossing)
         right = right || crossing->result == -known[i];
     if (!right)
         return VERDICT_UNKNOWN_ERROR;
+    if (crossing->number == SYS_LIMEN_sendsys)
+        return crossing->words[0] == crossing->after[0] &&
+                       crossing->words[3] == crossing->after[3]
+                   ? VERDICT_DONE
+                   : VERDICT_REGISTERS;
     /* A number bound at run time is a call, too. */
     bool words_come = crossing->number >= NUMBERS || in_words[crossing->number];
     if (!words_come &&

@@ -11,7 +11,7 @@
 #define POOL 48
 #define GIFTS 8   /* of these the first stay */
 #define STACKS 16 /* a power of two */
-#define STACK_SIZE 2048
+#define STACK_SIZE 8192
 #define ARENA_PAGES 20 /* the last three have a hole and a read-only page among them */
 #define SCRATCH 0x50000000u /* where memory is mapped and unmapped at random */
 #define SCRATCH_SIZE 0x40000u
@@ -56,11 +56,15 @@ extern struct fuzz_state state;
 extern volatile uint32_t taken;
 extern uint8_t stacks[STACKS][STACK_SIZE];
 
-/* worker.c: where threads begin, with the number of a stack in eax, which they take if
+/* worker.c: where upcalls begin, which end at once, or after some calls. */
+void landed_upcall(void);
+/* Where threads begin, with the number of a stack in eax, which they take if
  * nobody in their process has it; else they end. */
 void worker_entry(void);
 /* The first thread of a process: prepares the arena and starts the workers. */
 void worker_first(uint32_t argument);
+/* The stack that the running thread took. */
+uint32_t worker_stack(void);
 
 /* calls.c: reads the table; before anything else, once. */
 void calls_prepare(void);

@@ -4,9 +4,12 @@
  * open gate. They share the process's state, which its own calls may damage: then the
  * process ends, and another takes its place.
  */
+#include <errno.h>
+#include <limen/async.h>
 #include <limen/gate.h>
 #include <limen/syscall.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "fuzz.h"
 
@@ -22,6 +25,29 @@ static _Noreturn void end(uint32_t verdict)
 {
     for (;;)
         (void)limen_process_exit(verdict);
+}
+
+/* The gate of system-call messages, by which all other registers are kept. */
+static void cross_int81(struct crossing *crossing)
+{
+    uint32_t a = crossing->words[0], c = crossing->words[1], d = crossing->words[2];
+    uint32_t b = crossing->words[3], S = 0x51525354, D = 0x61626364, kept = 0;
+    __asm__ volatile("pushl %%ebp\n\t"
+                     "movl $0x71727374, %%ebp\n\t"
+                     "int $0x81\n\t"
+                     "cmpl $0x71727374, %%ebp\n\t"
+                     "popl %%ebp\n\t"
+                     "sete %[kept]"
+                     : "+a"(a), "+b"(b), "+c"(c), "+d"(d), "+S"(S),
+                       "+D"(D), [kept] "+m"(*(uint8_t *)&kept)
+                     :
+                     : "memory", "cc");
+    bool right = kept && S == 0x51525354 && D == 0x61626364;
+    crossing->result = (long)a;
+    crossing->after[0] = right ? crossing->words[0] : ~crossing->words[0];
+    crossing->after[1] = c;
+    crossing->after[2] = d;
+    crossing->after[3] = b;
 }
 
 /* Crosses by the gate, and keeps all that comes back. */
@@ -44,22 +70,126 @@ static void cross(struct crossing *crossing, limen_gate_stub *gate)
     crossing->after[3] = c;
 }
 
+uint32_t worker_stack(void)
+{
+    return ((uint32_t)__builtin_frame_address(0) - (uint32_t)stacks) / STACK_SIZE %
+           STACKS;
+}
+
+/* Makes a call and judges the answer. */
+static void make_call(struct crossing *crossing, uint32_t *random)
+{
+    call_make(crossing, random);
+    if (crossing->number == SYS_LIMEN_sendsys && random_below(random, 2))
+        cross_int81(crossing);
+    else
+        cross(crossing, gates[random_below(random, gate_count)]);
+    uint32_t verdict = call_judge(crossing);
+    if (verdict != VERDICT_DONE) {
+        state.bad = *crossing;
+        end(verdict);
+    }
+    call_learn(crossing);
+}
+
+/* --- The FPU, which each thread has used, and upcalls must leave alone --- */
+
+static const double fpu_mark = 1.0;
+
+static void begin_fpu(void)
+{
+    __asm__ volatile("fld1");
+}
+
+static void check_fpu(struct crossing *crossing)
+{
+    double now = 0;
+    __asm__ volatile("fstl %0" : "=m"(now));
+    if (memcmp(&now, &fpu_mark, sizeof(now)) == 0)
+        return;
+    crossing->number = SYS_LIMEN_upcall_return;
+    state.bad = *crossing;
+    end(VERDICT_REGISTERS);
+}
+
+/* --- Upcalls --- */
+
+#define ROOM 4096u /* on the stack, for an upcall to make calls */
+
+/* States that no thread may have. */
+static const struct {
+    uint8_t word;
+    uint32_t bits;
+} forbidden[] = {
+    {offsetof(struct thread_state, eflags) / 4, 1u << 9},
+    {offsetof(struct thread_state, eflags) / 4, 3u << 12},
+    {offsetof(struct thread_state, eflags) / 4, 1u << 17},
+    {offsetof(struct thread_state, cs) / 4, 3},
+    {offsetof(struct thread_state, ss) / 4, 3},
+    {offsetof(struct thread_state, ss) / 4, 0x38},
+    {offsetof(struct thread_state, ds) / 4, 0x10},
+    {offsetof(struct thread_state, es) / 4, 0x10000},
+    {offsetof(struct thread_state, fs) / 4, 0x100},
+    {offsetof(struct thread_state, gs) / 4, 4},
+};
+
+static void try_forbidden(const struct upcall *upcall, uint32_t *random)
+{
+    struct upcall changed;
+    memcpy(&changed, upcall, UPCALL_SIZE_PLAIN);
+    uint32_t at = random_below(random, sizeof(forbidden) / sizeof(*forbidden));
+    changed.flags = 0;
+    ((uint32_t *)&changed.state)[forbidden[at].word] ^= forbidden[at].bits;
+    long result = limen_upcall_return((handle_t){0}, &changed);
+    if (result != -EINVAL) {
+        state.bad = (struct crossing){
+            .number = SYS_LIMEN_upcall_return, .words = {at}, .result = result};
+        end(VERDICT_REGISTERS);
+    }
+}
+
+/* Some upcalls try to do harm, some make a call of their own; most end at once. */
+void land_upcall(struct upcall *upcall);
+void land_upcall(struct upcall *upcall)
+{
+    static uint32_t counter;
+    uint32_t random =
+        (state.seed ^ __atomic_add_fetch(&counter, 0x9e3779b9u, __ATOMIC_SEQ_CST)) | 1;
+    struct crossing crossing = {0};
+    uint32_t room = ((uint32_t)&crossing - (uint32_t)stacks) % STACK_SIZE;
+
+    (void)random_next(&random);
+    state.done[SYS_LIMEN_upcall_return]++;
+    if (random_below(&random, 4) == 0)
+        try_forbidden(upcall, &random);
+    if (room > ROOM && random_below(&random, 8) == 0)
+        make_call(&crossing, &random);
+}
+
+__asm__(".globl landed_upcall\n"
+        "landed_upcall:\n\t"
+        "subl $12, %esp\n\t"
+        "pushl %eax\n\t"
+        "call land_upcall\n\t"
+        "popl %esi\n\t"
+        "movl 64(%esi), %ebx\n\t" /* its port, if that is still there */
+        "1:\tmovl $68, %eax\n\t"
+        "int $0x80\n\t"
+        "xorl %ebx, %ebx\n\t"
+        "jmp 1b");
+static_assert(SYS_LIMEN_upcall_return == 68 && offsetof(struct upcall, port) == 64, "");
+
 _Noreturn void worker(uint32_t stack);
 _Noreturn void worker(uint32_t stack)
 {
     uint32_t random = (state.seed ^ (stack + 1) * 0x9e3779b9u) | 1;
     struct crossing crossing = {0};
+    begin_fpu();
     for (;;) {
         if (__atomic_fetch_add(&state.made, 1, __ATOMIC_SEQ_CST) >= state.budget)
             end(VERDICT_DONE);
-        call_make(&crossing, &random);
-        cross(&crossing, gates[random_below(&random, gate_count)]);
-        uint32_t verdict = call_judge(&crossing);
-        if (verdict != VERDICT_DONE) {
-            state.bad = crossing;
-            end(verdict);
-        }
-        call_learn(&crossing);
+        make_call(&crossing, &random);
+        check_fpu(&crossing);
     }
 }
 
