@@ -50,6 +50,7 @@ void arch_upcall_begin(struct thread *thread, uint32_t entry, uint32_t at)
     thread->frame.eip = entry;
     thread->frame.eflags = EFLAGS_ONE | EFLAGS_IF;
     thread->frame.esp = at;
+    thread->frame.ss = SELECTOR_UDATA; /* and so it stays, as DS and ES do */
 }
 
 bool arch_upcall_push(struct thread *thread, uint32_t at,

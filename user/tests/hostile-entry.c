@@ -3,10 +3,13 @@
  * Crossings in every state that a program can be in. Each state of hostile-entry.def
  * crosses by each gate with four calls: one that does nothing, one that is no call, one
  * that lets others run and one that blocks, for a thread that has blocked comes back by
- * another way. A closed gate must be an invalid opcode or a general protection fault,
- * whatever the state. Then: SYSENTER with any ECX and EDX, and every pair of DS and ES
- * that user mode can load.
+ * another way; and by int 0x81 with messages of all sorts, one of which makes an upcall.
+ * A closed gate must be an invalid opcode or a general protection fault, whatever the
+ * state. Then: SYSENTER with any ECX and EDX, and every pair of DS and ES that user mode
+ * can load.
  */
+#include <limen/system_message.h>
+
 #include "cpu.h"
 #include "gate.h"
 #include "row.h"
@@ -133,6 +136,113 @@ static void test_entry(const struct entry *entry)
     }
 }
 
+/* --- int 0x81 --- */
+
+/* Messages at DATA + 64 and DATA + 192, a policy at DATA + 128. An upcall begins at
+ * CODE + 2. */
+SNIPPET(upcall_end, "jmp 1f\n"
+                    "pushl %eax\n"
+                    "popl %esi\n"
+                    "xorl %ebx, %ebx\n"
+                    "movl $SYS_upcall_return, %eax\n"
+                    "int $0x80\n"
+                    "fail\n"
+                    "1:")
+SNIPPET(send_null, "movl $1, %eax\n"
+                   "movl $DATA + 64, %ecx\n"
+                   "movl $48, %edx")
+SNIPPET(send_kernel, "movl $1, %eax\n"
+                     "movl $KERNEL, %ecx\n"
+                     "movl $48, %edx")
+SNIPPET(send_nowhere, "movl $-1, %eax\n"
+                      "movl $-1, %ecx\n"
+                      "movl $-1, %edx")
+SNIPPET(send_nothing, "movl $1, %eax\n"
+                      "xorl %ecx, %ecx\n"
+                      "xorl %edx, %edx")
+SNIPPET(send_sleep, "movl $SYS_clock_get, %eax\n"
+                    "movl $DATA + 96, %esi\n"
+                    "int $0x80\n"
+                    "addl $300000, DATA + 96\n"
+                    "adcl $0, DATA + 100\n"
+                    "movw $5, DATA + 64\n"
+                    "movl $1, %eax\n"
+                    "movl $DATA + 64, %ecx\n"
+                    "movl $48, %edx")
+SNIPPET(send_upcall, "movl $1, DATA + 128\n"
+                     "movl $1, DATA + 132\n"
+                     "movl $CODE + 2, DATA + 140\n"
+                     "movl $STACK_LOW + 0x1000, DATA + 144\n"
+                     "movl $0x1000, DATA + 148\n"
+                     "movl $SYS_reply_port_create, %eax\n"
+                     "movl $DATA + 128, %ebx\n"
+                     "int $0x80\n"
+                     "xorl %ebx, %ebx\n"
+                     "movl %eax, DATA + 68\n"
+                     "movl $0x3000b, DATA + 64\n" /* async, live */
+                     "movl $1, DATA + 80\n"
+                     "movl $1, %eax\n"
+                     "movl $DATA + 64, %ecx\n"
+                     "movl $48, %edx\n"
+                     "int $0x81\n"
+                     "movl $2, DATA + 192\n"
+                     "movl $1, DATA + 208\n"
+                     "movl $1, %eax\n"
+                     "movl $DATA + 192, %ecx\n"
+                     "movl $48, %edx")
+
+static_assert(SYSTEM_TIMER == 5 && SYSTEM_THREAD_SIGNALS == 11 &&
+                  SYSTEM_THREAD_POST == 2 && (MSG_ASYNC | MSG_LIVE) == 3,
+              "what the messages ask for");
+static_assert(sizeof(struct system_message) == 48 && SYSTEM_VERSION == 1 &&
+                  offsetof(struct system_message, words) == 16 &&
+                  offsetof(struct system_message, time) == 32 &&
+                  offsetof(struct reply_policy, entry) == 12,
+              "where it stands");
+
+static const struct snippet sent[] = {
+    {snippet_send_null, snippet_send_null_end},
+    {snippet_send_kernel, snippet_send_kernel_end},
+    {snippet_send_nowhere, snippet_send_nowhere_end},
+    {snippet_send_nothing, snippet_send_nothing_end},
+    {snippet_send_sleep, snippet_send_sleep_end},
+    {snippet_send_upcall, snippet_send_upcall_end},
+};
+
+static bool message_works(const struct entry *entry, unsigned int number)
+{
+    static const uint8_t crossing[] = {0xcd, 0x81};
+    struct code code = {.size = 0};
+    struct process_end end;
+    bool shadow = strstr(entry->text, " SS") != NULL;
+
+    code_add_snippet(&code, upcall_end);
+    code_add_snippet(&code, bases);
+    code_add_from(&code, sent[number]);
+    code_add_from(&code, entry->before);
+    code_add(&code, crossing, sizeof(crossing));
+    uint32_t back = code.size;
+    code_add_from(&code, entry->after);
+    if (!row_ends(entry->text, code.bytes, code.size, entry->wanted, &end)) {
+        tap_note("message %u", number);
+        return false;
+    }
+    if (end.reason != PROCESS_FAULTED || end.vector != 1 ||
+        trapped_there(&end, back, shadow))
+        return true;
+    tap_note("%s: message %u trapped at %08x, not %08x", entry->text, number,
+             end.state.eip, CHILD_CODE + back);
+    return false;
+}
+
+static void test_messages(const struct entry *entry)
+{
+    bool right = true;
+    for (unsigned int i = 0; i < sizeof(sent) / sizeof(*sent); i++)
+        right = message_works(entry, i) && right;
+    tap_ok(right, "int 0x81: %s", entry->text);
+}
+
 /* --- SYSENTER with any ECX and EDX --- */
 
 #define CHILD_STACK_LOW (CHILD_STACK_TOP - CHILD_STACK_SIZE)
@@ -235,7 +345,23 @@ __asm__(".text\n"
         "popl %ebx\n\t"
         "ret\n");
 
-static void test_segment_pairs(enum gate gate)
+/* A stub of int 0x81 that sends a message which asks for nothing. */
+void send_by_int81(void);
+static struct system_message int81_message;
+static struct system_message *volatile int81_at = &int81_message;
+
+__asm__(".text\n"
+        "send_by_int81:\n\t"
+        "pushl %ebx\n\t"
+        "xorl %ebx, %ebx\n\t"
+        "movl $1, %eax\n\t"
+        "movl %ss:int81_at, %ecx\n\t"
+        "movl $48, %edx\n\t"
+        "int $0x81\n\t"
+        "popl %ebx\n\t"
+        "ret\n");
+
+static void test_segment_pairs(const char *name, void (*stub)(void), bool open)
 {
     /* Of 0x33 and 0x3b this thread has those that its libc uses. */
     static const uint32_t selectors[] = {
@@ -244,12 +370,10 @@ static void test_segment_pairs(enum gate gate)
     };
     const unsigned int count = sizeof(selectors) / sizeof(*selectors);
     unsigned int wrong = 0;
-    for (unsigned int d = 0; gate_is_open(gate) && d < count; d++)
+    for (unsigned int d = 0; open && d < count; d++)
         for (unsigned int e = 0; e < count; e++)
-            wrong += cross_with_segments(gate_choices[gate].stub, selectors[d],
-                                         selectors[e]) != 0x00230023;
-    tap_is(wrong, 0, "%s: every pair of DS and ES comes back flat",
-           gate_choices[gate].name);
+            wrong += cross_with_segments(stub, selectors[d], selectors[e]) != 0x00230023;
+    tap_is(wrong, 0, "%s: every pair of DS and ES comes back flat", name);
 }
 
 static unsigned int count_entries(void)
@@ -263,18 +387,26 @@ static unsigned int count_entries(void)
 
 int main(void)
 {
-    tap_plan(count_entries() * GATE_COUNT + COMEBACKS + GATE_COUNT);
+    tap_plan(count_entries() * (GATE_COUNT + 1) + COMEBACKS + GATE_COUNT + 1);
     rows_begin();
-#define ENTRY(name, text, wanted, before, after)                                     \
-    test_entry(&(struct entry){text,                                                 \
-                               wanted,                                               \
-                               {snippet_before_##name, snippet_before_##name##_end}, \
-                               {snippet_after_##name, snippet_after_##name##_end}});
+#define ENTRY(name, text, wanted, before, after)                  \
+    {                                                             \
+        static const struct entry entry = {                       \
+            text,                                                 \
+            wanted,                                               \
+            {snippet_before_##name, snippet_before_##name##_end}, \
+            {snippet_after_##name, snippet_after_##name##_end},   \
+        };                                                        \
+        test_entry(&entry);                                       \
+        test_messages(&entry);                                    \
+    }
 #include "hostile-entry.def"
 #undef ENTRY
     for (unsigned int i = 0; i < COMEBACKS; i++)
         test_comeback(&comebacks[i]);
     for (enum gate gate = GATE_INT80; gate < GATE_COUNT; gate++)
-        test_segment_pairs(gate);
+        test_segment_pairs(gate_choices[gate].name, gate_choices[gate].stub,
+                           gate_is_open(gate));
+    test_segment_pairs("int 0x81", send_by_int81, true);
     return tap_done();
 }
