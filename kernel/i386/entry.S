@@ -157,9 +157,8 @@ entry_int81:
         movl    %esp, %eax
         movl    $kernel_stack_end, %esp
         call    system_message                  /* (eax frame) */
-        testl   $~WORK_DONE, boot_cpu + CPU_WORK
+        cmpl    $0, boot_cpu + CPU_WORK
         jne     leave_call
-        movl    $0, boot_cpu + CPU_WORK
         movl    esp0, %ecx
         leal    -FRAME_SIZE(%ecx), %esp
         movl    %eax, (%esp)

@@ -41,7 +41,6 @@ void offsets(void)
     DEFINE(CPU_CURRENT, offsetof(struct cpu, current));
     DEFINE(CPU_TOP, offsetof(struct cpu, ready.top));
     DEFINE(CPU_SLICE_ARMED, offsetof(struct cpu, slice_armed));
-    DEFINE(WORK_DONE, WORK_FRAME);
     DEFINE(WORK_STEP, WORK_SINGLE_STEP);
     DEFINE(STEP, ATTENTION_STEP);
     DEFINE(LAZY, ATTENTION_LAZY);

@@ -8,6 +8,9 @@
  *     load calls GATE  calls to another process by that gate, with three words each way
  *     load calls-fpu GATE      the same, by one who uses the FPU
  *     load fpu         two threads that take the FPU from each other
+ *     load int81       messages that ask for nothing, by int 0x81
+ *     load upcalls GATE    messages whose upcalls come at once, and return by that gate
+ *     load upcalls-fpu GATE    the same, by one who uses the FPU, as upcalls do
  */
 #include <pthread.h>
 #include <stdbool.h>
@@ -16,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <limen/async.h>
 #include <limen/gate.h>
 #include <limen/syscall.h>
 
@@ -32,10 +36,17 @@ bool spin(void);
 bool cross(void);
 bool call(void);
 bool call_with_fpu(void);
+bool send(void);
+bool send_with_fpu(void);
+void landed(void);
 void answer(uint32_t port);
 
+struct system_message sent; /* by int 0x81 */
+uint32_t upcall_fpu;        /* upcalls use the FPU */
+uint32_t number_return = SYS_LIMEN_upcall_return;
+
 /*
- * The first four return when `stop` is set, or 0 as soon as a register is not what it
+ * These but the last two return when `stop` is set, or 0 as soon as a register is not what it
  * must be. ESP is compared with where it was; ST(0), which holds pi where the FPU takes
  * part, is used in every round and stored at the end.
  */
@@ -92,6 +103,23 @@ void answer(uint32_t port);
     EXPECT("edi", "0x65758596")       \
     EXPECT("ebp", "0x768696a7")
 
+#define SEND_ONCE                     \
+    "xorl %ebx, %ebx\n\t"             \
+    "movl $0x54647484, %esi\n\t"      \
+    "movl $0x65758595, %edi\n\t"      \
+    "movl $0x768696a6, %ebp\n\t"      \
+    "movl $1, %eax\n\t"               \
+    "movl $sent, %ecx\n\t"            \
+    "movl $48, %edx\n\t"              \
+    "int $0x81\n\t"                   \
+    EXPECT("eax", "0")                \
+    EXPECT("ebx", "0")                \
+    EXPECT("ecx", "sent")             \
+    EXPECT("edx", "1")                \
+    EXPECT("esi", "0x54647484")       \
+    EXPECT("edi", "0x65758595")       \
+    EXPECT("ebp", "0x768696a6")
+
 __asm__(".text\n"
         "spin:\n\t" BEGIN
         "movl $0x10203040, %eax\n\t"
@@ -126,6 +154,20 @@ __asm__(".text\n"
         END("1b")
         "call:\n\t" BEGIN_WITHOUT_FPU "1:\n\t" CALL_ONCE END_WITH("1b", "", "")
         "call_with_fpu:\n\t" BEGIN "1:\n\t" CALL_ONCE END("1b")
+        "send:\n\t" BEGIN_WITHOUT_FPU "1:\n\t" SEND_ONCE END_WITH("1b", "", "")
+        "send_with_fpu:\n\t" BEGIN "1:\n\t" SEND_ONCE END("1b")
+        "landed:\n\t"
+        "cmpl $0, upcall_fpu\n\t"
+        "je 1f\n\t"
+        "fldz\n"
+        "1:\n\t"
+        "movl %eax, %esi\n\t"
+        "xorl %ebp, %ebp\n\t"
+        "movl $77, %edi\n\t"
+        "movl 64(%esi), %ebx\n\t" /* its port */
+        "movl number_return, %eax\n\t"
+        "call *crossing\n\t"
+        "hlt\n"
         "answer:\n\t"
         "movl 4(%esp), %eax\n\t"
         "movl %eax, served\n"
@@ -215,6 +257,27 @@ static bool call_other(bool (*loop)(void))
     return right && pages_used() <= before;
 }
 
+/* Each message that is sent then makes an upcall of this thread, at once. */
+static bool send_with_upcalls(bool (*loop)(void))
+{
+    static uint8_t stack[8192];
+    const struct reply_policy policy = {.kind = REPLY_UPCALL,
+                                        .depth = 1,
+                                        .entry = (uint32_t)landed,
+                                        .stack = (uint32_t)stack + sizeof(stack),
+                                        .stack_size = sizeof(stack)};
+    handle_t port = handle_of(limen_reply_port_create(&policy));
+    struct system_message listener = {.operation = SYSTEM_THREAD_SIGNALS,
+                                      .flags = MSG_ASYNC | MSG_LIVE,
+                                      .reply_port = port,
+                                      .words = {1}};
+    if (limen_msg_send(LIMEN_SYSTEM, &listener) != -EASYNC)
+        return false;
+    sent = (struct system_message){.operation = SYSTEM_THREAD_POST, .words = {1}};
+    bool right = loop();
+    return limen_handle_close(port) == 0 && right;
+}
+
 static void choose_gate(const char *name)
 {
     static const struct {
@@ -237,7 +300,14 @@ static bool work(const char *what)
         return share_fpu();
     if (!strcmp(what, "calls"))
         return call_other(call);
-    if (!strcmp(what, "calls-fpu"))
+    if (!strcmp(what, "int81"))
+        return send();
+    if (!strcmp(what, "upcalls"))
+        return send_with_upcalls(send);
+    if (!strcmp(what, "upcalls-fpu")) {
+        upcall_fpu = 1;
+        right = send_with_upcalls(send_with_fpu);
+    } else if (!strcmp(what, "calls-fpu"))
         right = call_other(call_with_fpu);
     else
         right = crossing ? cross() : spin();
