@@ -9,6 +9,8 @@
 
 #include <limen/tap.h>
 
+#include <limen/console.h>
+
 #include "../shim/terminal.h"
 
 #define INPUT 11                        /* the console's endpoints */
@@ -18,17 +20,53 @@ static const char *keys;                /* what is still to be typed */
 static char screen[4096];
 static size_t screen_size;
 static int raised;                      /* the last signal */
+static bool handles;                    /* it has a handler */
+static bool interrupts;                 /* a signal comes before any wait */
+static uint64_t last_deadline;
 
 /* --- In place of the kernel and the rest of the shim --- */
 
-long limen_console_read(handle_t console, void *buffer, uint32_t size)
+long limen_console_read_now(handle_t console, void *buffer, uint32_t size)
 {
     if (console.value != INPUT || size != 1)
         abort();
     if (!*keys)
-        return -EIO;
+        return -EAGAIN;
     *(char *)buffer = *keys++;
     return 1;
+}
+
+/* There is nothing to wait for: everything has been typed. */
+long limen_console_poll(handle_t console, uint32_t flags, const uint64_t *deadline)
+{
+    if (console.value != INPUT)
+        abort();
+    if (*keys)
+        return 0;
+    if (deadline)
+        last_deadline = *deadline;
+    return flags & CONSOLE_NOW ? -EAGAIN : deadline ? -ETIMEDOUT : -EIO;
+}
+
+uint64_t shim_now(void)
+{
+    return 1000;
+}
+
+bool shim_wait_begin(void)
+{
+    return !interrupts;
+}
+
+bool shim_wait_again(long result)
+{
+    (void)result;
+    return false;
+}
+
+bool shim_is_signalled(void)
+{
+    return raised && handles;
 }
 
 /* Takes a few bytes at a time: callers must go on. */
@@ -152,6 +190,43 @@ static void check_modes(void)
     shim_terminal.settings = first_settings;
 }
 
+static void check_ready(void)
+{
+    uint8_t buffer[8];
+    type("par");
+    tap_is(terminal_ready(&shim_terminal), -EAGAIN, "a part of a line is not ready");
+    interrupts = true;
+    tap_is(terminal_read(&shim_terminal, buffer, 8), -EINTR, "a signal ends a read");
+    interrupts = false;
+    keys = "t\r";
+    tap_is(terminal_ready(&shim_terminal), 0, "a line is");
+    tap_is(terminal_ready(&shim_terminal), 0, "and stays so");
+    reads("it was typed in parts", "part\n", "part\r\n");
+    tap_is(terminal_ready(&shim_terminal), -EAGAIN, "until it was read");
+    type("\004");
+    tap_is(terminal_ready(&shim_terminal), 0, "so is the end");
+    reads("which is read once", "", "");
+    tap_is(terminal_ready(&shim_terminal), -EAGAIN, "and then is no more");
+
+    handles = true;
+    type("ab\003cd\r");
+    tap_is(terminal_read(&shim_terminal, buffer, 8), -EINTR, "^C ends it by a handler");
+    handles = false;
+    reads("what follows is a new line", "cd\n", "ab^C\r\ncd\r\n");
+
+    shim_terminal.settings.local &= ~(uint32_t)ICANON;
+    shim_terminal.settings.characters[VMIN] = 0;
+    shim_terminal.settings.characters[VTIME] = 3;
+    type("");
+    tap_is(terminal_ready(&shim_terminal), -EAGAIN, "without lines a key is awaited");
+    tap_is(terminal_read(&shim_terminal, buffer, 8), 0, "with VMIN 0 not for ever");
+    tap_is((long long)last_deadline, 300001000, "but for VTIME");
+    type("k");
+    tap_is(terminal_ready(&shim_terminal), 0, "a key is enough");
+    reads("and is read", "k", "k");
+    shim_terminal.settings = first_settings;
+}
+
 static void check_output(void)
 {
     static const uint8_t text[] = "a\nb\n\nc";
@@ -175,12 +250,13 @@ int main(void)
 {
     shim_terminal.input = (handle_t){INPUT};
     shim_terminal.output = (handle_t){OUTPUT};
-    tap_plan(29);
+    tap_plan(45);
     first_settings = shim_terminal.settings;
     check_editing();
     check_ends();
     check_parts();
     check_modes();
+    check_ready();
     check_output();
     return tap_done();
 }

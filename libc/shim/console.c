@@ -18,7 +18,7 @@
 
 #include "terminal.h"
 
-#define FILE_COUNT 3
+#define FILE_COUNT SHIM_FILES
 #define INPUT_FILE 0
 #define OUTPUT_FILE 1
 #define ERROR_FILE 2
@@ -112,16 +112,29 @@ static uint32_t unstuff(uint8_t *bytes, uint32_t size)
     return kept;
 }
 
-static long raw_read(uint8_t *buffer, uint32_t size)
+/* Reads what there is; -EAGAIN: nothing yet. */
+static long raw_read_now(uint8_t *buffer, uint32_t size)
 {
     shim_lock(&console.lock);
     long result = 0;
-    while (result == 0 && size > 0 && !console.ended) {
-        result = limen_console_read(console.endpoint[INPUT_FILE], buffer, size);
+    while (result == 0 && !console.ended) {
+        result = limen_console_read_now(console.endpoint[INPUT_FILE], buffer, size);
         if (result > 0)
             result = (long)unstuff(buffer, (uint32_t)result);
     }
     shim_unlock(&console.lock);
+    return result;
+}
+
+static long raw_read(uint8_t *buffer, uint32_t size)
+{
+    const handle_t input = console.endpoint[INPUT_FILE];
+    long result = 0;
+    while (size > 0 && (result = raw_read_now(buffer, size)) == -EAGAIN) {
+        result = SHIM_WAIT(limen_console_poll(input, 0, NULL));
+        if (result < 0)
+            break;
+    }
     return result;
 }
 
@@ -171,9 +184,12 @@ long shim_read(int file, void *buffer, uint32_t size)
 {
     if (!is_open(file))
         return -EBADF;
-    if (console.mode == STDIO_TERMINAL)
-        return terminal_read(&shim_terminal, buffer, size);
-    return file == INPUT_FILE ? raw_read(buffer, size) : -EBADF;
+    if (console.mode != STDIO_TERMINAL && file != INPUT_FILE)
+        return -EBADF;
+    long result = console.mode == STDIO_TERMINAL
+                      ? terminal_read(&shim_terminal, buffer, size)
+                      : raw_read(buffer, size);
+    return result == -EINTR ? -RESTART_CALL : result;
 }
 
 long shim_write(int file, const void *buffer, uint32_t size)
@@ -228,8 +244,10 @@ static long window_size(struct winsize *size)
 static long change_settings(const struct terminal_settings *settings, bool flush)
 {
     shim_terminal.settings = *settings;
-    if (flush)
-        shim_terminal.start = shim_terminal.end;
+    if (flush) {
+        shim_terminal.start = shim_terminal.end = 0;
+        shim_terminal.complete = false;
+    }
     return 0;
 }
 
@@ -274,6 +292,38 @@ long shim_fstat64(int file, struct file_status *status)
     status->inode = status->short_inode = terminal ? 1 : (uint32_t)file + 1;
     status->block_size = PAGE_SIZE;
     return 0;
+}
+
+/* --- Readiness: poll.c --- */
+
+bool shim_file_is_open(int file)
+{
+    return is_open(file);
+}
+
+bool shim_file_reads(int file)
+{
+    return console.mode == STDIO_TERMINAL || file == INPUT_FILE;
+}
+
+bool shim_file_writes(int file)
+{
+    return console.mode == STDIO_TERMINAL || file != INPUT_FILE;
+}
+
+long shim_input_ready(void)
+{
+    if (console.mode == STDIO_TERMINAL)
+        return terminal_ready(&shim_terminal);
+    if (console.ended)
+        return 0;
+    return limen_console_poll(console.endpoint[INPUT_FILE], CONSOLE_NOW, NULL);
+}
+
+long shim_input_wait(uint64_t deadline)
+{
+    return limen_console_poll(console.endpoint[INPUT_FILE], 0,
+                              deadline == UINT64_MAX ? NULL : &deadline);
 }
 
 void shim_error(const char *text, uint32_t size)

@@ -152,12 +152,22 @@ void shim_attend_late_flags(struct linux_call *call);
 bool shim_wait_begin(void);
 bool shim_wait_again(long result);
 
+/* Whether there is a signal that has a handler to run, on the way out. */
+bool shim_is_signalled(void);
+
 /* The moment so far from now; and what a call answers whose wait until then a signal has
  * ended. */
 uint64_t shim_deadline(uint64_t span);
 long shim_interrupted(uint64_t deadline);
 
-/* console.c */
+/* console.c: about an open descriptor; whether a read would not wait: 0, -EAGAIN, or an
+ * error; and the wait until there may be something to read. */
+bool shim_file_is_open(int file);
+bool shim_file_reads(int file);
+bool shim_file_writes(int file);
+long shim_input_ready(void);
+long shim_input_wait(uint64_t deadline);
+#define SHIM_FILES 3            /* descriptors are below */
 void shim_console_init(void);
 void shim_error(const char *text, uint32_t size);   /* to standard error's channel */
 

@@ -109,6 +109,11 @@ static bool is_signalled(struct shim_thread *self)
     return found;
 }
 
+bool shim_is_signalled(void)
+{
+    return has_news(shim_self()) && is_signalled(shim_self());
+}
+
 bool shim_wait_begin(void)
 {
     struct shim_thread *self = shim_self();

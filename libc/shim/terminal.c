@@ -12,6 +12,7 @@
 #include <limen/console.h>
 
 #define PIECE 256
+#define DECISECOND_NS 100000000ull
 #define DELETE_KEY 0x7f
 #define CONTROL_KEY(letter) ((letter) & 0x1f)
 
@@ -151,12 +152,12 @@ static void add(struct terminal *terminal, uint8_t key)
 
 /* --- Keys --- */
 
-/* The next key, or an error. */
+/* The next key, or an error; -EAGAIN: there is none. */
 static long next_key(struct terminal *terminal)
 {
     for (;;) {
         uint8_t key;
-        long count = limen_console_read(terminal->input, &key, 1);
+        long count = limen_console_read_now(terminal->input, &key, 1);
         if (count < 0)
             return count;
         if (count == 0 || (key == '\r' && (terminal->settings.input & IGNCR)))
@@ -174,7 +175,7 @@ static bool is_key(const struct terminal *terminal, int which, uint8_t key)
     return key != 0 && key == terminal->settings.characters[which];
 }
 
-/* ^C and ^\: the signal, if nobody ignores it, or else the line is thrown away. */
+/* ^C and ^\: the line is thrown away, and the signal sent. */
 static bool signal_key(struct terminal *terminal, uint8_t key)
 {
     bool interrupt = is_key(terminal, VINTR, key);
@@ -183,8 +184,8 @@ static bool signal_key(struct terminal *terminal, uint8_t key)
         return false;
     echo(terminal, key);
     echo(terminal, '\n');
-    shim_raise(interrupt ? SIGINT : SIGQUIT);
     terminal->end = 0;
+    shim_raise(interrupt ? SIGINT : SIGQUIT);
     return true;
 }
 
@@ -202,41 +203,29 @@ static bool edit_key(struct terminal *terminal, uint8_t key)
     return true;
 }
 
-/* Lets a line be typed; an error, or 0 with the line, which is empty at ^D. */
+/* Goes on with a line as far as there are keys: 0, it is complete, empty at ^D; -EAGAIN;
+ * -EINTR after a signal that has a handler; or an error. */
 static long type_line(struct terminal *terminal)
 {
-    terminal->start = terminal->end = 0;
-    for (;;) {
+    while (!terminal->complete) {
         long got = next_key(terminal);
         if (got < 0)
             return got;
         uint8_t key = (uint8_t)got;
         if (signal_key(terminal, key)) {
             static const uint8_t empty_line = '\n';
+            if (shim_is_signalled())
+                return -EINTR;
             terminal->line[terminal->end++] = empty_line;
-            return 0;
+            terminal->complete = true;
+        } else if (is_key(terminal, VEOF, key)) {
+            terminal->complete = true;
+        } else if (!edit_key(terminal, key)) {
+            add(terminal, key);
+            terminal->complete = key == '\n' || is_key(terminal, VEOL, key);
         }
-        if (edit_key(terminal, key))
-            continue;
-        if (is_key(terminal, VEOF, key))
-            return 0;
-        add(terminal, key);
-        if (key == '\n' || is_key(terminal, VEOL, key))
-            return 0;
     }
-}
-
-/* Without lines: what is there, at least one byte. */
-static long read_keys(struct terminal *terminal, uint8_t *buffer, uint32_t size)
-{
-    long key = next_key(terminal);
-    if (key < 0 || size == 0)
-        return key < 0 ? key : 0;
-    if (signal_key(terminal, (uint8_t)key))
-        return -EINTR;
-    buffer[0] = (uint8_t)key;
-    echo(terminal, buffer[0]);
-    return 1;
+    return 0;
 }
 
 static uint32_t take(struct terminal *terminal, uint8_t *buffer, uint32_t size)
@@ -246,21 +235,79 @@ static uint32_t take(struct terminal *terminal, uint8_t *buffer, uint32_t size)
         count = size;
     memcpy(buffer, terminal->line + terminal->start, count);
     terminal->start += count;
+    if (terminal->start == terminal->end) {
+        terminal->start = terminal->end = 0;
+        terminal->complete = false;
+    }
     return count;
+}
+
+/* Without lines: a key, if there is one. */
+static long read_key(struct terminal *terminal, uint8_t *buffer)
+{
+    if (terminal->end > terminal->start) /* of a line, from before the settings changed */
+        return (long)take(terminal, buffer, 1);
+    long key = next_key(terminal);
+    if (key < 0)
+        return key;
+    if (signal_key(terminal, (uint8_t)key))
+        return shim_is_signalled() ? -EINTR : -EAGAIN;
+    buffer[0] = (uint8_t)key;
+    echo(terminal, buffer[0]);
+    return 1;
+}
+
+static bool has_lines(const struct terminal *terminal)
+{
+    return terminal->settings.local & ICANON;
+}
+
+/* Reads what there is; -EAGAIN: nothing yet. */
+static long read_now(struct terminal *terminal, uint8_t *buffer, uint32_t size)
+{
+    shim_lock(&terminal->lock);
+    long result;
+    if (has_lines(terminal)) {
+        result = type_line(terminal);
+        if (result == 0)
+            result = (long)take(terminal, buffer, size);
+    } else {
+        result = read_key(terminal, buffer);
+    }
+    shim_unlock(&terminal->lock);
+    return result;
+}
+
+/* Until when a read waits for its first key: for ever, but for VMIN 0. */
+static uint64_t first_key_deadline(const struct terminal *terminal)
+{
+    if (has_lines(terminal) || terminal->settings.characters[VMIN] > 0)
+        return UINT64_MAX;
+    return shim_now() + terminal->settings.characters[VTIME] * DECISECOND_NS;
 }
 
 long terminal_read(struct terminal *terminal, uint8_t *buffer, uint32_t size)
 {
-    shim_lock(&terminal->lock);
-    long result = 0;
-    if (terminal->start == terminal->end && size > 0) {
-        if (!(terminal->settings.local & ICANON))
-            result = read_keys(terminal, buffer, size);
-        else
-            result = type_line(terminal);
+    if (size == 0)
+        return 0;
+    uint64_t deadline = first_key_deadline(terminal);
+    for (;;) {
+        long result = read_now(terminal, buffer, size);
+        if (result != -EAGAIN)
+            return result;
+        const uint64_t *until = deadline == UINT64_MAX ? NULL : &deadline;
+        result = SHIM_WAIT(limen_console_poll(terminal->input, 0, until));
+        if (result < 0)
+            return result == -ETIMEDOUT ? 0 : result;
     }
-    if (result == 0)
-        result = (long)take(terminal, buffer, size);
+}
+
+long terminal_ready(struct terminal *terminal)
+{
+    if (!has_lines(terminal) && terminal->start == terminal->end)
+        return limen_console_poll(terminal->input, CONSOLE_NOW, NULL);
+    shim_lock(&terminal->lock);
+    long result = type_line(terminal);
     shim_unlock(&terminal->lock);
     return result;
 }

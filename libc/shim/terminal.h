@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The terminal that descriptors 0 to 2 are in STDIO_TERMINAL mode: one console channel,
- * with Linux's line discipline done here, in the process that reads.
+ * with Linux's line discipline done here, in the process that reads. A line that was
+ * begun stays when a read or poll gives up, until one goes on with it.
  */
 #ifndef SHIM_TERMINAL_H
 #define SHIM_TERMINAL_H
@@ -26,17 +27,22 @@ struct terminal_settings {
 struct terminal {
     handle_t input;             /* endpoints of the console */
     handle_t output;
-    struct shim_lock lock;      /* held by whoever reads, also while waiting for a key */
+    struct shim_lock lock;      /* not held while anybody waits for a key */
     struct terminal_settings settings;
     uint8_t line[LINE_BYTES];   /* the line being typed, then being read */
+    bool complete;              /* it is being read */
     uint32_t start;             /* first byte not yet read */
     uint32_t end;
 };
 
 extern struct terminal shim_terminal;
 
-/* Reads into `buffer` what the settings make of the keys; >= 0 bytes, 0 at ^D. */
+/* Reads into `buffer` what the settings make of the keys; >= 0 bytes, 0 at ^D. -EINTR: a
+ * signal came first. */
 long terminal_read(struct terminal *terminal, uint8_t *buffer, uint32_t size);
+
+/* Whether a read would have something to answer now: 0, or -EAGAIN, or another error. */
+long terminal_ready(struct terminal *terminal);
 
 /* Writes text, LF as CR LF where the settings say so; answers `size` or an error. */
 long terminal_write(struct terminal *terminal, const uint8_t *text, uint32_t size);

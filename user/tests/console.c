@@ -17,7 +17,7 @@
 #define FLOOD_THREADS 8
 #define FLOOD_WRITES 40 /* 5 s for a port that takes its time */
 #define RANDOM_CALLS 20000
-#define OPERATIONS 3
+#define OPERATIONS 4
 
 static handle_t console; /* of this program's standard output */
 static handle_t data;    /* the data port; value 0: the machine has none */
@@ -35,7 +35,7 @@ static bool serves(void)
 
 static long read_call(handle_t by, uint32_t size, void *buffer, uint32_t room)
 {
-    struct console_read_request request = {size};
+    struct console_read_request request = {.size = size, .flags = 0};
     struct message message = {.receive = buffer, .receive_size = room};
     return console_read_call(by, &request, &none, &message);
 }
@@ -204,7 +204,9 @@ static bool by_chance(void)
 {
     NEEDS_DATA;
     tap_note("seed 2");
-    hostile_random(data, OPERATIONS, 1u << OPERATION_console_read, RANDOM_CALLS, 2);
+    const uint32_t wait =
+        1u << OPERATION_console_read | 1u << OPERATION_console_poll;
+    hostile_random(data, OPERATIONS, wait, RANDOM_CALLS, 2);
     return serves();
 }
 

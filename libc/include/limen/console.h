@@ -16,8 +16,16 @@
 #define CONSOLE_DATA_NAME "console.data"   /* COM2: stdin and stdout of `limen run` */
 #define CONSOLE_ERROR_NAME "console.error" /* COM3: its stderr */
 
+/* Flags of requests. */
+#define CONSOLE_NOW 1u /* does not wait */
+
 struct console_read_request {
     uint32_t size;
+    uint32_t flags;
+};
+
+struct console_poll_request {
+    uint32_t flags;
 };
 
 enum {
@@ -35,6 +43,11 @@ enum {
 long limen_console_write(handle_t console, const void *bytes, uint32_t size);
 long limen_console_read(handle_t console, void *buffer, uint32_t size);
 long limen_console_drain(handle_t console);
+
+/* The same as limen_console_read without waiting: -EAGAIN. And the wait alone, until the
+ * deadline (null: for ever); with CONSOLE_NOW without one. */
+long limen_console_read_now(handle_t console, void *buffer, uint32_t size);
+long limen_console_poll(handle_t console, uint32_t flags, const uint64_t *deadline);
 
 /* From now on descriptors 0, 1 and 2 of this process and of those that it starts are
  * these. The handles become the library's. */

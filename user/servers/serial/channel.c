@@ -154,30 +154,56 @@ static long give(struct channel *channel, handle_t reply, uint32_t room)
     return given;
 }
 
-/* Gives those that wait what there is. */
-static void give_readers(struct channel *channel)
+static bool has_input(const struct channel *channel)
 {
-    while (channel->readers.first && channel->received != channel->taken) {
-        struct server_waiter *reader = channel->readers.first;
-        (void)server_answer(reader, give(channel, reader->reply, reader->words[ROOM]));
-    }
+    return channel->received != channel->taken;
 }
 
-long channel_read(struct channel *channel, uint32_t size)
+/* Gives those that wait what there is, and tells those who only want to know. What a
+ * client was given that has ended meanwhile is for the next one. */
+static void give_readers(struct channel *channel)
+{
+    while (channel->readers.first && has_input(channel)) {
+        struct server_waiter *reader = channel->readers.first;
+        long given = give(channel, reader->reply, reader->words[ROOM]);
+        if (server_answer(reader, given) == -ESRCH && given > 0)
+            channel->taken -= (uint32_t)given;
+    }
+    while (channel->pollers.first && has_input(channel))
+        (void)server_answer(channel->pollers.first, 0);
+}
+
+long channel_read(struct channel *channel, uint32_t size, uint32_t flags)
 {
     struct server_waiter *reader;
-    if (size == 0)
+    if (size == 0 || flags & ~CONSOLE_NOW)
         return -EINVAL;
     receive(channel);
     give_readers(channel);
     long result;
-    if (channel->received != channel->taken) {
+    if (has_input(channel)) {
         result = give(channel, (handle_t){0}, size);
+    } else if (flags & CONSOLE_NOW) {
+        result = -EAGAIN;
     } else {
         result = server_wait(&channel->readers, &reader);
         if (result == 0)
             reader->words[ROOM] = size;
     }
+    listen(channel);
+    return result;
+}
+
+long channel_poll(struct channel *channel, uint32_t flags)
+{
+    struct server_waiter *poller;
+    if (flags & ~CONSOLE_NOW)
+        return -EINVAL;
+    receive(channel);
+    give_readers(channel);
+    long result = 0;
+    if (!has_input(channel))
+        result = flags & CONSOLE_NOW ? -EAGAIN : server_wait(&channel->pollers, &poller);
     listen(channel);
     return result;
 }

@@ -24,6 +24,7 @@ struct channel {
     uint32_t output_start, output_end;
 
     struct server_queue readers;
+    struct server_queue pollers; /* wait for input, and do not take it */
     uint8_t input[INPUT_SIZE];
     uint32_t received, taken; /* bytes ever put into `input`, and taken out */
 };
@@ -36,7 +37,8 @@ void channel_start(struct channel *channel);
 
 /* Requests that are being handled: the result, or nothing yet. */
 long channel_write(struct channel *channel, const struct server_request *call);
-long channel_read(struct channel *channel, uint32_t size);
+long channel_read(struct channel *channel, uint32_t size, uint32_t flags);
+long channel_poll(struct channel *channel, uint32_t flags);
 long channel_drain(struct channel *channel);
 
 /* The device has asked for something, or the log has grown. */

@@ -67,7 +67,15 @@ static long on_console_read(struct server_request *call,
                             struct protocol_none *)
 {
     struct channel *channel = channel_of(call);
-    return channel ? channel_read(channel, request->size) : -ENODEV;
+    return channel ? channel_read(channel, request->size, request->flags) : -ENODEV;
+}
+
+static long on_console_poll(struct server_request *call,
+                            const struct console_poll_request *request,
+                            struct protocol_none *)
+{
+    struct channel *channel = channel_of(call);
+    return channel ? channel_poll(channel, request->flags) : -ENODEV;
 }
 
 static long on_console_drain(struct server_request *call, const struct protocol_none *,
