@@ -25,8 +25,8 @@ void schedule_unready(struct thread *thread);
  * The running thread's call answers 0. */
 void schedule_yield(void);
 
-/* The running thread waits, and its call has nothing else to do: leaves the kernel at once
- * to the thread that is to run, or returns where there is none, or other work to do. */
+/* The running thread waits, and its call has nothing else to do: leaves the kernel at
+ * once to the thread that is to run, or returns where there is none, or other work. */
 void schedule_wait(void);
 
 /* The running thread waits, and `thread`, which is ready and in no queue, goes on

@@ -46,9 +46,9 @@ uint32_t upcall_fpu;        /* upcalls use the FPU */
 uint32_t number_return = SYS_LIMEN_upcall_return;
 
 /*
- * These but the last two return when `stop` is set, or 0 as soon as a register is not what it
- * must be. ESP is compared with where it was; ST(0), which holds pi where the FPU takes
- * part, is used in every round and stored at the end.
+ * These but the last two return when `stop` is set, or 0 as soon as a register is not
+ * what it must be. ESP is compared with where it was; ST(0), which holds pi where the FPU
+ * takes part, is used in every round and stored at the end.
  */
 #define EXPECT(register, value)         \
     "cmpl $" value ", %" register "\n\t" \

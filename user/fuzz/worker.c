@@ -76,6 +76,13 @@ uint32_t worker_stack(void)
            STACKS;
 }
 
+/* A process ends when it has made enough calls. */
+static void count_call(void)
+{
+    if (__atomic_fetch_add(&state.made, 1, __ATOMIC_SEQ_CST) >= state.budget)
+        end(VERDICT_DONE);
+}
+
 /* Makes a call and judges the answer. */
 static void make_call(struct crossing *crossing, uint32_t *random)
 {
@@ -160,6 +167,7 @@ void land_upcall(struct upcall *upcall)
 
     (void)random_next(&random);
     state.done[SYS_LIMEN_upcall_return]++;
+    count_call(); /* a thread of high priority may do nothing else any more */
     if (random_below(&random, 4) == 0)
         try_forbidden(upcall, &random);
     if (room > ROOM && random_below(&random, 8) == 0)
@@ -186,8 +194,7 @@ _Noreturn void worker(uint32_t stack)
     struct crossing crossing = {0};
     begin_fpu();
     for (;;) {
-        if (__atomic_fetch_add(&state.made, 1, __ATOMIC_SEQ_CST) >= state.budget)
-            end(VERDICT_DONE);
+        count_call();
         make_call(&crossing, &random);
         check_fpu(&crossing);
     }

@@ -83,7 +83,7 @@ static bool timer_comes_back(void)
 {
     struct system_message *came = NULL;
     port = queue();
-    uint64_t at = clock_now() + 2 * MILLISECOND;
+    uint64_t at = clock_now() + 50 * MILLISECOND;
     message = timer(at);
     bool right = step_ok(limen_msg_send(LIMEN_SYSTEM, &message) == -EASYNC, "sent",
                          message.error) &&
