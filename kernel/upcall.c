@@ -27,9 +27,9 @@ void upcall_post(struct reply_port *port)
     thread->detour |= DETOUR_UPCALL;
     if (!list_in(&port->upcall_link))
         list_append(&thread->upcalls, &port->upcall_link);
-    cpu()->work |= WORK_UPCALL;
+    cpu()->work |= thread == cpu()->current ? WORK_UPCALL | WORK_HELD : WORK_UPCALL;
     if (thread->state == THREAD_READY)
-        return; /* it takes its detour when it goes on */
+        return; /* it takes its detour when it goes on, or is about to wait */
     cpu()->work |= WORK_MESSAGES;
     if (!list_in(&port->post_link))
         list_append(&posted, &port->post_link);
