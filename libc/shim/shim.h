@@ -116,7 +116,10 @@ struct time32 shim_to_time32(uint64_t ns);
 long shim_raise(int number);
 _Noreturn void shim_die(int number);
 
-/* signal.c: a mask for as long as one call takes; a handler's end brings the one before
+/* signal.c: changes the caller's mask; what it lets in is seen to on the way out. */
+void shim_set_mask(uint64_t blocked);
+
+/* A mask for as long as one call takes; a handler's end brings the one before
  * back, else the end of the call does. */
 void shim_mask_for_call(const uint64_t *mask);
 void shim_mask_after_call(void);

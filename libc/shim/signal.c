@@ -45,8 +45,7 @@ long shim_rt_sigaction(int number, const struct signal_action *action,
 
 /* --- Masks --- */
 
-/* Changes the caller's mask; what it lets in is seen to on the way out. */
-static void set_mask(uint64_t blocked)
+void shim_set_mask(uint64_t blocked)
 {
     struct shim_thread *self = shim_self();
     shim_lock(&shim_signals.lock);
@@ -65,7 +64,7 @@ void shim_mask_for_call(const uint64_t *mask)
     if (!self->restores_mask)
         self->saved = self->blocked;
     self->restores_mask = true;
-    set_mask(*mask);
+    shim_set_mask(*mask);
 }
 
 void shim_mask_after_call(void)
@@ -74,7 +73,7 @@ void shim_mask_after_call(void)
     if (!self->restores_mask)
         return;
     self->restores_mask = false;
-    set_mask(self->saved);
+    shim_set_mask(self->saved);
 }
 
 long shim_rt_sigprocmask(int how, const uint64_t *set, uint64_t *old, uint32_t size)
@@ -85,13 +84,13 @@ long shim_rt_sigprocmask(int how, const uint64_t *set, uint64_t *old, uint32_t s
     if (set) {
         switch (how) {
         case SIG_BLOCK:
-            set_mask(before | *set);
+            shim_set_mask(before | *set);
             break;
         case SIG_UNBLOCK:
-            set_mask(before & ~*set);
+            shim_set_mask(before & ~*set);
             break;
         case SIG_SETMASK:
-            set_mask(*set);
+            shim_set_mask(*set);
             break;
         default:
             return -EINVAL;

@@ -97,8 +97,8 @@ bool signal_take_of(struct shim_thread *self, uint64_t set, struct signal_info *
 /* Takes what there is for the code that an upcall has interrupted. */
 void signal_take_interrupted(struct shim_thread *self, struct upcall *upcall);
 
-/* Leaves the shim with this state. */
-_Noreturn void signal_leave(const struct thread_state *state);
+/* Leaves the shim with this state, or that of handlers that interrupt it. */
+_Noreturn void signal_leave(struct thread_state *state);
 
 /* --- signal_frame.c --- */
 

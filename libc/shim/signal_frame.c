@@ -234,7 +234,6 @@ void signal_frame_push(struct shim_thread *self, const struct signal_taken *take
 /* Goes on with what the frame says, if no other signal is let in by that. */
 _Noreturn static void go_on(const struct machine_context *machine, uint64_t mask)
 {
-    struct shim_thread *self = shim_self();
     struct thread_state state = {
         .eax = machine->eax,
         .ebx = machine->ebx,
@@ -247,9 +246,7 @@ _Noreturn static void go_on(const struct machine_context *machine, uint64_t mask
         .eip = machine->eip,
         .eflags = machine->eflags,
     };
-    shim_lock(&shim_signals.lock);
-    self->blocked = mask & ~UNBLOCKABLE;
-    shim_unlock(&shim_signals.lock);
+    shim_set_mask(mask);
     if (machine->fpu && hwcap & HWCAP_FPU)
         fpu_restore((const struct fpu_frame *)machine->fpu);
     signal_leave(&state);

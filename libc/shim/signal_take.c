@@ -83,6 +83,9 @@ static bool take(struct shim_thread *self, struct signal_taken *taken)
         taken->mask = change_mask(self, taken);
         found = true;
     }
+    int more;
+    if (found && next_queue(self, ~self->blocked, &more))
+        self->attention = 1;
     shim_unlock(&shim_signals.lock);
     return found;
 }
@@ -169,16 +172,15 @@ _Noreturn static void leave(const struct thread_state *state)
     shim_leave_flags(call);
 }
 
-void signal_leave(const struct thread_state *from)
+void signal_leave(struct thread_state *state)
 {
     struct shim_thread *self = shim_self();
-    struct thread_state state = *from;
     struct signal_taken taken;
     if (signal_held(self))
         signal_drain(self);
-    while (take(self, &taken))
-        signal_frame_push(self, &taken, &state, SIGNAL_FPU_LIVE);
-    leave(&state);
+    while (self->attention && take(self, &taken))
+        signal_frame_push(self, &taken, state, SIGNAL_FPU_LIVE);
+    leave(state);
 }
 
 static struct thread_state state_of(const struct linux_call *call, uint32_t eax)
