@@ -55,6 +55,10 @@ def calls(build):
     }
 
 
+def async_messages(build):
+    return measured_in_guest(build, PENTIUM3, "gate=sysenter", ("async",))
+
+
 def probe(build, name, kernel, archive):
     """Boots files of which one has a probe in it; returns the TSC that the probe
     tells."""
@@ -136,7 +140,8 @@ def kernel_image_kib(build):
 
 def take_all(build):
     values = {}
-    for measure in (crossings, calls, scale.scale, stretches.interrupts_off, boot_to_init,
+    for measure in (crossings, calls, async_messages, scale.scale,
+                    stretches.interrupts_off, boot_to_init,
                     memory_min_mib, kernel_image_kib):
         values.update(measure(build))
     return values

@@ -10,7 +10,7 @@ PROGRAM = "user/bench/scale"
 COUNTS = (10, 100, 1000, 10000)
 BENCH_LINE = re.compile(r"bench (\w+)_(\d+) (\d+(?:\.\d+)?)$")
 NAMES = ("wake", "block", "timer_set", "timer_cancel", "yield", "handle", "call",
-         "call_any")
+         "call_any", "timer_message")
 
 
 def scale(build):

@@ -15,7 +15,6 @@
 #include "client.h"
 
 #define BATCH 64u
-#define PERIOD_NS 6000u /* of a live timer: less than a spin takes */
 #define STACK_SIZE 4096u
 
 static struct system_message messages[BATCH];
@@ -61,7 +60,7 @@ static void measure_batch(uint32_t count, const char *name)
     ruler_report(name, ticks, ITERATIONS * count);
 }
 
-static void measure_timers(void)
+static void measure_timer(void)
 {
     handle_t port = queue();
     struct async_call call = {.to = SYSTEM_VERSION,
@@ -72,20 +71,9 @@ static void measure_timers(void)
         .operation = SYSTEM_TIMER, .flags = MSG_ASYNC, .reply_port = port};
     uint32_t ticks =
         run(loop_send_spin_test, 2 * BODY_SEND + BODY_SPIN + 1, &call);
-    must(call.errors == 0 && messages[0].error == 0, "timer_message", &call);
+    must(call.errors == 0 && messages[0].error == 0, "timer_message_once", &call);
     ruler_report("timer_message_once", ticks, ITERATIONS);
 
-    messages[0] = (struct system_message){
-        .operation = SYSTEM_TIMER,
-        .flags = MSG_ASYNC | MSG_LIVE,
-        .reply_port = port,
-        .time = 1,
-        .period = PERIOD_NS,
-    };
-    (void)limen_msg_send(LIMEN_SYSTEM, &messages[0]);
-    ticks = run(loop_spin_test, BODY_SEND + BODY_SPIN + 1, &call);
-    must(call.errors == 0 && messages[0].error == 0, "timer_message", &call);
-    ruler_report("timer_message", ticks, ITERATIONS);
     check("handle_close", limen_handle_close(port));
 }
 
@@ -141,7 +129,7 @@ void bench_async(void)
 {
     measure_batch(1, "null_message");
     measure_batch(BATCH, "batch64_null_each");
-    measure_timers();
+    measure_timer();
     measure_upcalls();
     measure_requests();
 }

@@ -31,7 +31,7 @@ struct async_call {
     uint32_t began, ticks, count; /* upcalls */
 };
 
-ruler_loop loop_send, loop_send_wait, loop_send_spin_test, loop_spin_test, loop_post;
+ruler_loop loop_send, loop_send_wait, loop_send_spin_test, loop_post;
 void upcall_of_post(void);
 #endif
 

@@ -87,12 +87,6 @@ loop_begin send_spin_test
         addl    %eax, ASYNC_ERRORS(%ebp)
 loop_end send_spin_test
 
-loop_begin spin_test
-        spin
-        wait    -1
-        addl    %eax, ASYNC_ERRORS(%ebp)
-loop_end spin_test
-
 /* From a post to the upcall's first instruction: BODY_POST instructions of the user's. */
 loop_begin post
         rdtsc

@@ -2,7 +2,8 @@
 /*
  * What calls cost among few and among many: `scale N` measures each of them among N
  * threads that wait for a word with a deadline, N that wait for messages at N ports, and
- * 2 N handles to ports and endpoints; yields, among N threads that are ready. It also
+ * 2 N handles to ports and endpoints; yields, among N threads that are ready; expiries,
+ * among N live timers. It also
  * tells what the waiting threads, and empty processes, take of memory.
  *
  * Every cost is the mean over many turns, each timed alone, with the user's half of the
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #include "../crowd/crowd.h"
+#include "timers.h"
 
 #define MOST 10000u
 #define FEW 10u /* the least that there are */
@@ -226,6 +228,9 @@ static void measure(uint32_t count)
     measure_calls("scale_call_any", count, count);
     end_crowd(count);
     measure_yield(count);
+    uint32_t taken;
+    uint64_t ticks = timers_measure(count, &taken);
+    report("scale_timer_message", count, ticks, taken);
 }
 
 static void measure_processes(void)
@@ -252,6 +257,7 @@ static void touch_all(void)
     memset(deadlines, 1, sizeof(deadlines));
     memset(ports, 1, sizeof(ports));
     memset(endpoints, 1, sizeof(endpoints));
+    timers_touch();
 }
 
 int main(int argc, char **argv)
