@@ -103,15 +103,16 @@ void schedule_tick(void)
         slice_end = now + SLICE_NS;
     }
     c->work |= WORK_READY;
-    arch_timer_set(c->slice_armed && slice_end < next ? slice_end : next);
+    arch_timer_set_at(c->slice_armed && slice_end < next ? slice_end : next, now);
 }
 
 /* Sees to it that the running thread's slice ends. */
 static void arm_slice(void)
 {
     cpu()->slice_armed = true;
-    slice_end = arch_clock() + SLICE_NS;
-    arch_timer_set(slice_end);
+    uint64_t now = arch_clock();
+    slice_end = now + SLICE_NS;
+    arch_timer_set_at(slice_end, now);
 }
 
 static inline void switch_to(struct thread *next)

@@ -18,8 +18,10 @@ void timers_init(void)
 
 void timer_start(struct timer *timer, uint64_t deadline, timer_expire *expire)
 {
+    uint64_t now = arch_clock();
+
     timer->expire = expire;
-    arch_timer_set(wheel_insert(&wheel, timer, deadline, arch_clock()));
+    arch_timer_set_at(wheel_insert(&wheel, timer, deadline, now), now);
 }
 
 void timer_stop(struct timer *timer)

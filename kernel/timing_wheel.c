@@ -5,6 +5,7 @@
 #include "assert.h"
 
 #define TICK_NS (1u << WHEEL_TICK_BITS)
+#define FEW 4
 
 /* A deadline near 2^64 ns is due at a tick that no clock comes to. */
 static_assert(WHEEL_LEVELS * WHEEL_DIGIT_BITS > 64 - WHEEL_TICK_BITS, "every tick fits");
@@ -24,17 +25,29 @@ static uint64_t time_of(uint64_t tick)
 }
 
 /* The level at which a tick stands. */
-static uint32_t level_of(const struct timing_wheel *wheel, uint64_t tick)
+static inline uint32_t level_of(const struct timing_wheel *wheel, uint64_t tick)
 {
     uint64_t difference = tick ^ wheel->now;
+    uint32_t high = (uint32_t)(difference >> 32), low = (uint32_t)difference;
 
-    return difference ? (63u - (uint32_t)__builtin_clzll(difference)) / WHEEL_DIGIT_BITS
-                      : 0;
+    if (unlikely(high))
+        return (63u - (uint32_t)__builtin_clz(high)) / WHEEL_DIGIT_BITS;
+    return low ? (31u - (uint32_t)__builtin_clz(low)) / WHEEL_DIGIT_BITS : 0;
+}
+
+/* A tick's digit at a level. */
+static inline uint32_t digit_of(uint64_t tick, uint32_t level)
+{
+    uint32_t shift = level * WHEEL_DIGIT_BITS;
+
+    return (likely(shift + WHEEL_DIGIT_BITS <= 32) ? (uint32_t)tick >> shift
+                                                   : (uint32_t)(tick >> shift)) %
+           WHEEL_SLOTS;
 }
 
 static void put(struct timing_wheel *wheel, struct timer *timer, uint32_t level)
 {
-    uint32_t slot = (timer->tick >> level * WHEEL_DIGIT_BITS) % WHEEL_SLOTS;
+    uint32_t slot = digit_of(timer->tick, level);
 
     list_append(&wheel->slots[level][slot], &timer->link);
     wheel->used[level] |= 1u << slot;
@@ -87,6 +100,23 @@ static inline struct timer *first_of_all(struct timing_wheel *wheel)
                         link);
 }
 
+/* The timer of a slot that is due first, if there are only a few; else NULL. Those few
+ * need not be spread. */
+static struct timer *first_of_few(const struct list *slot)
+{
+    struct timer *first = NULL;
+    uint32_t seen = 0;
+
+    for (const struct list *link = slot->next; link != slot; link = link->next) {
+        struct timer *timer = container_of(link, struct timer, link);
+        if (++seen > FEW)
+            return NULL;
+        if (!first || timer->tick < first->tick)
+            first = timer;
+    }
+    return first;
+}
+
 uint64_t wheel_next(struct timing_wheel *wheel)
 {
     uint32_t level;
@@ -99,8 +129,8 @@ uint64_t wheel_next(struct timing_wheel *wheel)
         return time_of(first->tick);
     if (!wheel->levels)
         return UINT64_MAX;
-    (void)first_slot(wheel, &level, &begin);
-    return time_of(begin);
+    first = first_of_few(first_slot(wheel, &level, &begin));
+    return time_of(first ? first->tick : begin);
 }
 
 /* Moves `now` on where no slot that holds a timer is reached by that. */
@@ -145,32 +175,65 @@ static void reach(struct timing_wheel *wheel, struct list *slot, uint32_t level,
     clear(wheel, slot);
 }
 
+/* Puts what stands in a slot that was reached where it now belongs, as far as the budget
+ * goes. As long as `now` is where the slot begins, that is by the digit below, but where
+ * it is 0. */
+static void spread(struct timing_wheel *wheel, uint32_t *budget)
+{
+    uint32_t below = wheel->spreading_level - 1;
+    uint64_t within = ~(UINT64_MAX << wheel->spreading_level * WHEEL_DIGIT_BITS);
+    bool begins = (wheel->now & within) == 0;
+    struct list *link = wheel->spreading.next;
+    struct list *row = wheel->slots[below];
+    uint32_t used = wheel->used[below];
+
+    for (; link != &wheel->spreading && *budget > 0; --*budget) {
+        struct list *next = link->next;
+        struct timer *timer = container_of(link, struct timer, link);
+        uint32_t digit = digit_of(timer->tick, below);
+        if (likely(begins && digit)) {
+            list_append(&row[digit], link);
+            used |= 1u << digit;
+        } else {
+            put(wheel, timer, level_of(wheel, timer->tick));
+            used |= wheel->used[below];
+        }
+        link = next;
+    }
+    wheel->used[below] = used;
+    wheel->levels |= used ? 1u << below : 0;
+    wheel->spreading.next = link;
+    link->previous = &wheel->spreading;
+}
+
 struct timer *wheel_expire(struct timing_wheel *wheel, uint64_t now, uint32_t *budget)
 {
     uint64_t tick = now / TICK_NS;
     uint64_t begin;
     uint32_t level;
 
-    for (; *budget > 0; --*budget) {
-        if (!list_empty(&wheel->spreading)) {
-            struct timer *timer =
-                container_of(list_take(&wheel->spreading), struct timer, link);
-            put(wheel, timer, level_of(wheel, timer->tick));
+    while (*budget > 0) {
+        if (unlikely(!list_empty(&wheel->spreading))) {
+            spread(wheel, budget);
             continue;
         }
         struct timer *first = first_of_all(wheel);
-        if (first) {
-            if (first->tick > tick)
+        struct list *slot = NULL;
+        if (!first) {
+            if (!wheel->levels)
                 return NULL;
+            slot = first_slot(wheel, &level, &begin);
+            if (begin > tick)
+                return NULL;
+            first = first_of_few(slot);
+        }
+        if (first && first->tick > tick)
+            return NULL;
+        --*budget;
+        if (first) {
             wheel_remove(wheel, first);
-            --*budget;
             return first;
         }
-        if (!wheel->levels)
-            return NULL;
-        struct list *slot = first_slot(wheel, &level, &begin);
-        if (begin > tick)
-            return NULL;
         reach(wheel, slot, level, begin);
     }
     return NULL;

@@ -61,7 +61,7 @@ void wheel_remove(struct timing_wheel *wheel, struct timer *timer);
                                          uint32_t *budget);
 
 /* When wheel_expire must be called next: never after a timer is due, and before it only
- * so often as there are levels. UINT64_MAX: never. */
+ * so often as there are levels, and where many are due soon. UINT64_MAX: never. */
 uint64_t wheel_next(struct timing_wheel *wheel);
 
 #endif

@@ -181,9 +181,14 @@ uint64_t arch_wall_offset(void)
 
 void arch_timer_set(uint64_t deadline)
 {
+    if (deadline < armed || (armed == UINT64_MAX && !cpu_features.tsc))
+        arch_timer_set_at(deadline, arch_clock());
+}
+
+void arch_timer_set_at(uint64_t deadline, uint64_t now)
+{
     if (deadline >= armed && (armed != UINT64_MAX || cpu_features.tsc))
         return;
-    uint64_t now = arch_clock();
     if (deadline > now + TIMER_MAX_NS)
         deadline = now + TIMER_MAX_NS;
     uint32_t wait = deadline > now ? (uint32_t)(deadline - now) : 0;
