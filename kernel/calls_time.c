@@ -68,13 +68,11 @@ static long release(uint32_t address, uint32_t count, uint64_t limit, uint32_t t
     struct thread *thread;
 
     self->progress = 0;
-    while (done < limit && (thread = futex_first(self->process, address))) {
-        if (done < count) {
+    while (done < limit && (thread = futex_take(self->process, address))) {
+        if (done < count)
             thread_wake(thread, 0);
-        } else {
-            futex_leave(thread);
+        else
             futex_join(thread, target);
-        }
         if (++done % RELEASE_BATCH == 0 && schedule_preempt_point()) {
             self->progress = done;
             return schedule_again();

@@ -47,11 +47,6 @@ static struct thread **place_of(const struct process *process, uint32_t address)
     return place;
 }
 
-struct thread *futex_first(const struct process *process, uint32_t address)
-{
-    return *place_of(process, address);
-}
-
 void futex_join(struct thread *thread, uint32_t address)
 {
     struct thread **place = place_of(thread->process, address);
@@ -77,11 +72,10 @@ static struct thread *take_leaf(struct thread **place)
     return leaf;
 }
 
-/* Takes a thread out of the table. The one behind it takes its place; or a leaf below,
- * whose key has the same bits up to there. */
-static void leave_table(struct thread *thread)
+/* Takes a thread out of its place in the table. The one behind it comes there; or a leaf
+ * below, whose key has the same bits up to there. */
+static inline void leave_place(struct thread *thread, struct thread **place)
 {
-    struct thread **place = place_of(thread->process, thread->futex.address);
     struct thread *next;
 
     assert(*place == thread);
@@ -102,7 +96,20 @@ void futex_leave(struct thread *thread)
 {
     assert(thread->futex_place != FUTEX_NONE);
     if (thread->futex_place == FUTEX_FIRST)
-        leave_table(thread);
+        leave_place(thread, place_of(thread->process, thread->futex.address));
     list_remove(&thread->queue);
     thread->futex_place = FUTEX_NONE;
+}
+
+struct thread *futex_take(const struct process *process, uint32_t address)
+{
+    struct thread **place = place_of(process, address);
+    struct thread *thread = *place;
+
+    if (!thread)
+        return NULL;
+    leave_place(thread, place);
+    list_remove(&thread->queue);
+    thread->futex_place = FUTEX_NONE;
+    return thread;
 }

@@ -42,7 +42,7 @@ void futex_join(struct thread *thread, uint32_t address);
 /* Takes a thread that waits from its word. */
 void futex_leave(struct thread *thread);
 
-/* The thread that has waited longest on the process's word, or NULL. */
-struct thread *futex_first(const struct process *process, uint32_t address);
+/* Takes the thread that has waited longest on the process's word from it, or NULL. */
+struct thread *futex_take(const struct process *process, uint32_t address);
 
 #endif

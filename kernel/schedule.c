@@ -144,14 +144,19 @@ void schedule_yield(void)
     arch_leave_to(current, next);
 }
 
+static __attribute__((noinline)) void hand_on_slowly(struct thread *thread)
+{
+    schedule_ready_next(thread);
+    cpu()->work |= WORK_SCHEDULE;
+}
+
 void schedule_handoff(struct thread *thread)
 {
     struct cpu *c = cpu();
 
     if (c->ready.top > thread->priority || (c->ready.top >= 0 && !c->slice_armed) ||
         c->work & ~(WORK_SCHEDULE | WORK_READY) || thread->suspended) {
-        schedule_ready_next(thread);
-        c->work |= WORK_SCHEDULE;
+        hand_on_slowly(thread);
         return;
     }
     struct thread *previous = c->current;

@@ -22,8 +22,8 @@ BOOT_SUITES := boot/errors=tests/check-boot boot/start=tests/check-start \
 TEST_RUN = B='$(B)' OBJDUMP='$(OBJDUMP)' tests/run --build $(B)
 
 # Each unit test: tests/unit/NAME.c, and the files that it is linked with beside
-# UNIT_COMMON. clock, interrupt and rtc take theirs in by #include, to put a fake board
-# under it.
+# UNIT_COMMON. clock, futex, interrupt and rtc take theirs in by #include, mostly to put
+# a fake board under it.
 UNIT_TESTS := archive clock command divide elf frame futex gate handle interrupt log \
   message_model multiboot page_tree quota region resource rtc space timing_wheel tree \
   user_range watch
@@ -32,7 +32,6 @@ UNIT_archive := kernel/archive.c
 UNIT_command := kernel/command.c
 UNIT_divide := kernel/i386/divide.c
 UNIT_elf := kernel/elf.c
-UNIT_futex := kernel/futex.c
 UNIT_gate := libc/native/gate_choose.c
 UNIT_handle := kernel/handle.c kernel/quota.c
 UNIT_interrupt := kernel/interrupt.c kernel/quota.c

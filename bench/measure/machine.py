@@ -55,6 +55,17 @@ def archive_with(build, program=None, arguments=()):
     return buffer.getvalue()
 
 
+def without_tests(archive):
+    """The ordinary boot archive but for its tests."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(archive)) as whole, \
+            tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for member in whole:
+            if not member.name.startswith("tests/"):
+                tar.addfile(member, whole.extractfile(member))
+    return buffer.getvalue()
+
+
 def with_init(archive, init):
     """The boot archive with another init of the same size in init's place."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:

@@ -143,18 +143,24 @@ ALWAYS_INLINE void switch_to(struct thread *previous, struct thread *next)
         write_cr3(next->arch.directory);
 }
 
-_Noreturn static inline void leave_to(struct thread *thread)
+/* A thread with something to do before it goes on: what takes no more than telling it a
+ * message need not go the long way. */
+_Noreturn static __attribute__((noinline)) void leave_by_detour(struct thread *thread)
 {
-    if (unlikely(thread->detour)) {
-        /* What takes no more than this need not go the long way. */
-        if (thread->detour == DETOUR_TELL) {
-            thread->detour = 0;
-            thread->frame.eax = (uint32_t)system_message_given();
-        }
-        if (cpu()->work & ~WORK_FRAME || thread->detour)
-            arch_leave_after_work();
-        cpu()->work = 0;
+    if (thread->detour == DETOUR_TELL) {
+        thread->detour = 0;
+        thread->frame.eax = (uint32_t)system_message_given();
     }
+    if (cpu()->work & ~WORK_FRAME || thread->detour)
+        arch_leave_after_work();
+    cpu()->work = 0;
+    arch_leave(&thread->frame);
+}
+
+_Noreturn ALWAYS_INLINE void leave_to(struct thread *thread)
+{
+    if (unlikely(thread->detour))
+        leave_by_detour(thread);
     arch_leave(&thread->frame);
 }
 
