@@ -5,9 +5,10 @@
  *
  * A port that has something for an upcall stands in thread->upcalls, and DETOUR_UPCALL
  * makes the thread look at it on its way out of the kernel: there its state is whole, and
- * it is in no call. If it waits in one, that is ended first; a call that is done again
- * finds DETOUR_UPCALL when it would have to wait. Upcalls are only made, and words of
- * critical sections only read and written, when the kernel is about to be left.
+ * it is in no call. If it waits in one, that is ended first; a call in which interrupts
+ * came in, or that is done again, finds WORK_HELD when it has to wait.
+ * Upcalls are only made, and words of critical sections only read and written, when the
+ * kernel is about to be left.
  *
  * DETOUR_HELD: something is held back. Until it is not, the thread takes no fast path, so
  * that each wait is looked at (upcall_before_wait), and each end of one (SLOW_HELD): what
