@@ -71,7 +71,7 @@ bool arch_upcall_push(struct thread *thread, uint32_t at,
     PUT(state.ebp, frame->ebp);
     PUT(state.esp, frame->esp);
     PUT(state.eip, frame->eip);
-    PUT(state.eflags, frame->eflags | EFLAGS_IF);
+    PUT(state.eflags, frame_flags(frame));
     PUT(state.cs, SELECTOR_UCODE);
     PUT(state.ss, SELECTOR_UDATA);
     PUT(state.ds, SELECTOR_UDATA);

@@ -10,6 +10,7 @@
 #include "../upcalls.h"
 
 #define RECORD_WORDS 9
+#define OWN_SIGNAL 0x80 /* which the routine posts, by each gate */
 #define SPACES_USED 1024
 #define FPU_SIZE 512
 #define TRAIL_MOST 0x4000
@@ -19,9 +20,10 @@
 
 void routine(void);
 extern uint32_t routine_flags, routine_id, routine_fxsr, routine_sse, routine_trail;
+extern uint32_t routine_plain;
 extern uint64_t routine_deadline;
 extern void (*routine_gates[4])(void);
-extern struct system_message routine_message;
+extern struct system_message routine_message, routine_post;
 extern uint8_t routine_fpu[FPU_SIZE], routine_spaces[SPACES_USED];
 extern uint8_t routine_trail_end[];
 
@@ -32,7 +34,7 @@ struct written {
 };
 
 static struct written alone, now;
-static struct system_message timers[TIMERS], heard;
+static struct system_message timers[TIMERS], heard, heard_own;
 static uint8_t large_stack[STACK_OF_UPCALLS] __attribute__((aligned(16)));
 static handle_t reply_port;
 static uint32_t random_state = 1;
@@ -54,6 +56,8 @@ static void prepare(uint32_t flags, uint64_t until)
     routine_deadline = until;
     routine_message =
         (struct system_message){.operation = SYSTEM_TIMER, .time = until + 10000};
+    routine_post = (struct system_message){
+        .operation = SYSTEM_THREAD_POST, .object = HANDLE_SELF, .words = {OWN_SIGNAL}};
 }
 
 static void keep(struct written *written)
@@ -163,7 +167,8 @@ static bool begin_thread(uint32_t flags, uint32_t timer_spread)
     bool right = stage_open(1) && stage_start(0, step_routine, LESS);
     reply_port = upcall_port(stage_threads[0]);
     right = right && limen_process_fault_endpoint(HANDLE_SELF, stage_endpoints[0]) == 0 &&
-            listen_for(&heard, reply_port, stage_threads[0], 1);
+            listen_for(&heard, reply_port, stage_threads[0], 1) &&
+            listen_for(&heard_own, reply_port, stage_threads[0], OWN_SIGNAL);
     if (timer_spread)
         send_timers(timer_spread);
     return right;
@@ -177,10 +182,19 @@ static bool end_thread(void)
     return stage_close() && right;
 }
 
+static uint32_t gates_open(void)
+{
+    uint32_t count = 0;
+    for (int gate = 0; gate < GATE_COUNT; gate++)
+        count += gate_is_open(gate);
+    return count;
+}
+
 static bool after_each_step(void)
 {
     bool right = begin_thread(FLAG_TF, 0) && answer_steps(true) &&
-                 step_ok(steps > 300, "steps", steps) && upcalls_were(steps) && same();
+                 step_ok(steps > 300, "steps", steps) &&
+                 upcalls_were(steps + gates_open()) && same();
     return end_thread() && right;
 }
 
@@ -197,6 +211,22 @@ static bool stepped_returns(void)
                 step_ok(upcall_wrong == 0, "wrong", upcall_wrong) && same();
         right = end_thread() && right;
     }
+    return right;
+}
+
+/* The kernel has a shorter way to upcalls of threads without FPU state. */
+static bool without_fpu(void)
+{
+    routine_plain = 1;
+    prepare(0, clock_now());
+    routine();
+    keep(&alone);
+    bool right = after_each_step();
+    right = stepped_returns() && right;
+    routine_plain = 0;
+    prepare(0, clock_now());
+    routine();
+    keep(&alone);
     return right;
 }
 
@@ -253,6 +283,7 @@ static const struct test_case cases[] = {
     {"the routine does the same twice", runs_alone},
     {"an upcall after each single step", after_each_step},
     {"upcall_return in single steps", stepped_returns},
+    {"both without FPU state", without_fpu},
     {"upcalls by timers", by_timers},
     {"the same on the thread's own stack", on_its_own_stack},
     {"upcalls within upcalls", within_each_other},

@@ -2,14 +2,15 @@
 /*
  * routine(): a little of everything that a thread does in user mode, with all registers
  * and flags written down at many places, downwards from routine_trail_end, and the FPU's
- * state at the end. Two runs of it write the same, whatever interrupts them; but for TF,
- * which is set where routine_flags has it.
+ * state at the end, unless routine_plain is set: then it uses none. Two runs of it write
+ * the same, whatever interrupts them; but for TF, which is set where routine_flags has it.
  */
 #include <limen/layout.h>
 
 #define SYS_NULL 0
 #define SYS_CLOCK_SLEEP 18
 #define SYS_FUTEX_WAIT 19
+#define SYS_SENDSYS 65
 #define EINTR 4
 #define FLAG_TF 0x100
 #define FLAG_DF 0x400
@@ -19,7 +20,8 @@
 
         .globl  routine, routine_flags, routine_id, routine_fxsr, routine_sse
         .globl  routine_gates, routine_deadline, routine_message, routine_fpu
-        .globl  routine_trail, routine_trail_end, routine_spaces
+        .globl  routine_trail, routine_trail_end, routine_spaces, routine_plain
+        .globl  routine_post
 
 /* Writes down all registers and flags; the trail is the stack meanwhile. */
 .macro  RECORD
@@ -224,7 +226,19 @@ routine:
         movl    $0x22222222, %esi
         movl    $0x33333333, %edi
         movl    $0x44444444, %ebp
+        SET_FLAGS FLAG_AC | FLAG_DF | FLAG_NT   /* no call keeps them */
         movl    $SYS_NULL, %eax
+        call    *%edx
+        RECORD_CALL
+        /* Posts a signal to itself, which may be an upcall on the way out. */
+        movl    routine_index, %eax
+        movl    routine_gates(,%eax,4), %edx
+        movl    $1, %ebx
+        movl    $routine_post, %esi
+        movl    $48, %edi
+        xorl    %ebp, %ebp
+        SET_FLAGS FLAG_AC | FLAG_DF | FLAG_NT
+        movl    $SYS_SENDSYS, %eax
         call    *%edx
         RECORD_CALL
         /* A word that is not 5: EAGAIN. */
@@ -269,6 +283,8 @@ routine:
         RECORD
 
         /* The FPU. */
+        testl   $1, routine_plain
+        jnz     9f
         fninit
         fldpi
         fldl2e
@@ -317,7 +333,7 @@ routine:
 8:      fstpt   routine_spaces + 480
         RECORD
 
-        movl    routine_own_esp, %esp
+9:      movl    routine_own_esp, %esp
         pushfl
         andl    $~FLAG_TF, (%esp)
         popfl
@@ -336,9 +352,11 @@ routine_mxcsr:  .long 0x7f80                    /* rounds to zero */
 routine_text:   .ascii "the threshold of a house is crossed in both directions"
         .balign 16
 routine_message: .skip 48
+routine_post:   .skip 48
 routine_deadline: .quad 0
 routine_gates:  .long 0, 0, 0, 0
 routine_flags:  .long 0
+routine_plain:  .long 0
 routine_id:     .long 0
 routine_fxsr:   .long 0
 routine_sse:    .long 0
