@@ -89,6 +89,9 @@ __asm__(".text\n"
         "popfl\n\t"
         "movl $68, %eax\n\t" /* upcall_return */
         "call *limen_gate\n\t"
+        "xorl %ebx, %ebx\n\t" /* its port is no more */
+        "movl $68, %eax\n\t"
+        "call *limen_gate\n\t"
         "1: hlt\n");
 
 /* --- Ports and messages --- */

@@ -3,7 +3,8 @@
  * routine(): a little of everything that a thread does in user mode, with all registers
  * and flags written down at many places, downwards from routine_trail_end, and the FPU's
  * state at the end, unless routine_plain is set: then it uses none. Two runs of it write
- * the same, whatever interrupts them; but for TF, which is set where routine_flags has it.
+ * the same, whatever interrupts them; but for TF, which is set where routine_flags has
+ * it.
  */
 #include <limen/layout.h>
 
