@@ -90,7 +90,7 @@ static inline void leave_place(struct request *request)
 }
 
 /* Nobody will be told of it. */
-static inline void leave_all(struct request *request)
+static __attribute__((noinline)) void leave_all(struct request *request)
 {
     leave_place(request);
     list_remove(&request->link);
@@ -110,7 +110,7 @@ static void discard(struct request *request)
 }
 
 /* One that is in nothing any more. */
-static inline void recycle(struct request *request)
+static void recycle(struct request *request)
 {
     struct reply_port *port = request->port;
 
