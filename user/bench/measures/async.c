@@ -6,6 +6,7 @@
  */
 #include "async.h"
 
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,6 +126,37 @@ static void measure_requests(void)
     check("handle_close", limen_handle_close(port));
 }
 
+/* --- Signals --- */
+
+static volatile sig_atomic_t handled;
+
+static void handle(int number)
+{
+    handled += number == SIGUSR1;
+}
+
+/* raise() and the handler, as any C program has them: musl's and the shim's part counts,
+ * and the loop. */
+static void measure_signal(void)
+{
+    struct sigaction action = {.sa_handler = handle};
+
+    if (sigaction(SIGUSR1, &action, NULL) != 0 || raise(SIGUSR1) != 0) {
+        printf("signal_self: no signals\n");
+        exit(1);
+    }
+    handled = 0;
+    uint32_t begin = tsc_low();
+    for (uint32_t i = 0; i < ITERATIONS; i++)
+        (void)raise(SIGUSR1);
+    uint32_t ticks = tsc_low() - begin;
+    if (handled != ITERATIONS) {
+        printf("signal_self: %d signals of %u\n", (int)handled, ITERATIONS);
+        exit(1);
+    }
+    ruler_report("signal_self", ticks, ITERATIONS);
+}
+
 void bench_async(void)
 {
     measure_batch(1, "null_message");
@@ -132,4 +164,5 @@ void bench_async(void)
     measure_timer();
     measure_upcalls();
     measure_requests();
+    measure_signal();
 }
