@@ -324,7 +324,7 @@ bool schedule_preempt_point(void)
     arch_take_interrupts();
     if (unlikely(!c->slice_armed && c->ready.top == c->current->priority))
         arm_slice();
-    return c->work & WORK_SCHEDULE;
+    return c->work & (WORK_SCHEDULE | WORK_MESSAGES);
 }
 
 long schedule_again(void)

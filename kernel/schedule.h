@@ -41,8 +41,8 @@ void schedule_leave(void);
 void schedule_tick(void);
 
 /* For the middle of long operations: lets interrupts in for a moment. True: a thread of a
- * higher priority, or the next one's turn, has come: leave things so that the call can be
- * done again from its start, and return schedule_again(). */
+ * higher priority, the next one's turn, or messages for somebody have come: leave things
+ * so that the call can be done again from its start, and return schedule_again(). */
 [[nodiscard]] bool schedule_preempt_point(void);
 
 /* The running thread's call is done again when the thread next runs. */
