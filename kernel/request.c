@@ -94,8 +94,10 @@ static __attribute__((noinline)) void leave_all(struct request *request)
 {
     leave_place(request);
     list_remove(&request->link);
-    while (unlikely(!list_empty(&request->waiters)))
+    while (unlikely(!list_empty(&request->waiters))) {
         thread_wake(container_of(request->waiters.next, struct thread, queue), -ESRCH);
+        arch_take_interrupts();
+    }
     if (unlikely(request->untold))
         request_drop_handles(request);
     request->live = false;

@@ -251,3 +251,61 @@ bool cancel_races_an_answer(void)
     return right && step_ok(won > 0 && lost > 0, "cancelled", won) &&
            step_ok(answered - before == lost, "answered", answered - before);
 }
+
+/* --- A sender that is killed --- */
+
+static uint8_t *server_bytes;
+
+/* Receives many bytes, and answers with as many. */
+static void take_and_give(uint32_t which)
+{
+    struct message_window window = {.buffer = server_bytes, .size = LARGE};
+    struct message answer = {.send = server_bytes, .send_size = LARGE};
+    struct limen_words words;
+    (void)which;
+    (void)limen_message_window(&window);
+    while (limen_receive_words(stage_ports[0], &words, NULL) > 0)
+        (void)limen_message_reply(&answer);
+}
+
+/* A twin's: sends more than can be served before it is killed. */
+static void send_for_ever(uint32_t endpoint)
+{
+    handle_t port = req_queue();
+    struct system_message *came;
+    uint8_t *bytes = large_memory(LARGE);
+    text = (struct message){
+        .send = bytes, .send_size = LARGE, .receive = bytes, .receive_size = LARGE};
+    for (uint32_t i = 0;; i = (i + 1) % 4) {
+        many[i] = req_long(port, &text);
+        (void)limen_msg_send((handle_t){endpoint}, &many[i]);
+        if (i == 3)
+            for (int j = 0; j < 4; j++)
+                (void)limen_msg_wait_any(port, &came, NULL);
+    }
+}
+
+/* At any moment of the copies, which others make. */
+bool sender_killed_amid_bytes(void)
+{
+    bool right = stage_open(1);
+    server_bytes = large_memory(LARGE);
+    right = right && stage_start(0, take_and_give, LESS);
+    for (uint32_t round = 0; right && round < 40; round++) {
+        struct child child = {0};
+        right = twin_load(&child, 1024);
+        (void)limen_process_priority(child.process, LEAST + round % 8);
+        long there = limen_handle_give(child.process, stage_endpoints[0], RIGHTS_SAME);
+        right = right && there > 0 && twin_start(&child, send_for_ever, (uint32_t)there);
+        sleep_for(2 * MILLISECOND + round * 37000);
+        right = right && limen_process_kill(child.process, 0) == 0;
+        child_close(&child);
+        /* The server goes on. */
+        uint32_t words[3] = {0};
+        right = right &&
+                step_ok(limen_call_words(stage_endpoints[0], words) == 0, "call", round);
+    }
+    right = stage_close() && right;
+    (void)limen_memory_unmap(HANDLE_SELF, (uint32_t)server_bytes, LARGE);
+    return right;
+}

@@ -33,6 +33,7 @@ static const struct test_case cases[] = {
     {"a time-out where priority is lent", time_out_where_priority_is_lent},
     {"many time-outs at one moment", time_outs_of_many},
     {"a cancellation races an answer", cancel_races_an_answer},
+    {"a sender is killed amid its bytes", sender_killed_amid_bytes},
     {"an answer shows itself", shown_answer},
     {"so do its handles", shown_handles},
     {"handles that cannot be shown are closed", shown_where_handles_cannot_be},

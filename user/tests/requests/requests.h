@@ -146,6 +146,7 @@ bool time_out_amid_a_long_call(void);
 bool time_out_where_priority_is_lent(void);
 bool time_outs_of_many(void);
 bool cancel_races_an_answer(void);
+bool sender_killed_amid_bytes(void);
 
 bool shown_answer(void);
 bool shown_handles(void);
