@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#include <limen/exceptions.h>
 #include <limen/syscall.h>
 
 #define FRAMES_MAX 24
@@ -20,49 +21,13 @@
 #define REPEATS_MAX 10000           /* of one caller, before it is left at that */
 #define SIGNAL_BASE 128
 
-#define VECTOR_PAGE_FAULT 14
-#define FAULT_PRESENT (1u << 0)         /* error code: the page was there */
-#define FAULT_WRITE (1u << 1)
-
-struct exception {
-    const char *name;
-    int signal;                         /* what Linux would send */
-};
-
-static const struct exception exceptions[] = {
-    [0] = {"division error", SIGFPE},
-    [1] = {"debug exception", SIGTRAP},
-    [3] = {"breakpoint", SIGTRAP},
-    [4] = {"overflow", SIGSEGV},
-    [5] = {"bound exceeded", SIGSEGV},
-    [6] = {"invalid instruction", SIGILL},
-    [7] = {"no coprocessor", SIGSEGV},
-    [10] = {"invalid task", SIGSEGV},
-    [11] = {"segment not present", SIGBUS},
-    [12] = {"stack segment fault", SIGBUS},
-    [13] = {"general protection fault", SIGSEGV},
-    [14] = {"page fault", SIGSEGV},
-    [16] = {"floating-point error", SIGFPE},
-    [17] = {"misaligned access", SIGBUS},
-    [19] = {"SIMD floating-point error", SIGFPE},
-};
-
-static const struct exception unknown_exception = {"exception", SIGSEGV};
-
-static const struct exception *exception_of(uint32_t vector)
-{
-    if (vector < sizeof exceptions / sizeof exceptions[0] && exceptions[vector].name)
-        return &exceptions[vector];
-    return &unknown_exception;
-}
-
 int limen_exit_status(const struct process_end *end)
 {
     switch (end->reason) {
     case PROCESS_EXITED:
         return (int)(end->status & 0xff);
     case PROCESS_FAULTED:
-        return SIGNAL_BASE + exception_of(end->vector)->signal;
+        return SIGNAL_BASE + limen_exception_of(end->vector)->signal;
     default:
         return end->status > SIGNAL_BASE ? (int)(end->status & 0xff)
                                          : SIGNAL_BASE + SIGKILL;
@@ -84,7 +49,7 @@ static const char *signal_name(int number)
 
 static void describe_fault(const struct process_end *end, char *buffer, uint32_t size)
 {
-    const char *name = exception_of(end->vector)->name;
+    const char *name = limen_exception_of(end->vector)->name;
     if (end->vector != VECTOR_PAGE_FAULT) {
         snprintf(buffer, size, "%s (vector %u, error code 0x%x)", name, end->vector,
                  end->error_code);

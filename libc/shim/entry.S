@@ -16,10 +16,11 @@
 
     .globl shim_entry, shim_entered, shim_leave, shim_left, shim_left_end
     .globl shim_late, shim_late_in, shim_leave_flags, shim_left_flags, shim_left_popped
-    .globl shim_late_flags, shim_late_flags_in
+    .globl shim_late_flags, shim_late_flags_in, shim_fault_entry, shim_fault_in
     .hidden shim_entry, shim_entered, shim_leave, shim_left, shim_left_end
     .hidden shim_late, shim_late_in, shim_leave_flags, shim_left_flags, shim_left_popped
-    .hidden shim_late_flags, shim_late_flags_in
+    .hidden shim_late_flags, shim_late_flags_in, shim_fault_entry, shim_fault_in
+    .hidden shim_fault_taken
     .hidden shim_call, shim_attend_late, shim_attend_late_flags
 
 /* To the shim's stack, on which the caller's registers are then, and a pointer to them.
@@ -90,6 +91,14 @@ shim_late_flags:
 shim_late:
     ENTER   shim_late_in
     call    shim_attend_late
+
+/* Where a thread goes on after an exception that has a handler, its registers as they
+ * were but for eip and flags. */
+    .type shim_fault_entry, @function
+shim_fault_entry:
+    ENTER   shim_fault_in
+    call    shim_fault_taken
+    .size shim_fault_entry, . - shim_fault_entry
 
 /* What __sysinfo holds and start-up copies into each thread's descriptor. */
     .data

@@ -37,6 +37,8 @@ long shim_rt_sigaction(int number, const struct signal_action *action,
         if (signal_is_ignored(number))
             signal_forget(number);
         shim_unlock(&shim_signals.lock);
+        if (action->handler > HANDLER_IGNORE && SIGNAL_BIT(number) & SIGNALS_OF_FAULTS)
+            fault_begin();
     }
     if (old)
         *old = before;

@@ -100,6 +100,23 @@ void signal_take_interrupted(struct shim_thread *self, struct upcall *upcall);
 /* Leaves the shim with this state, or that of handlers that interrupt it. */
 _Noreturn void signal_leave(struct thread_state *state);
 
+/* The registers of a thread that came in by `call`, with this eax, but for eip. */
+struct thread_state signal_state_of(const struct linux_call *call, uint32_t eax);
+
+/* --- fault.c --- */
+
+/* Signals that exceptions are, which a handler is to see before all others. */
+#define SIGNALS_OF_FAULTS                                       \
+    (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE) \
+     | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP))
+
+/* One of them has a handler: lets the process's exceptions become signals. */
+void fault_begin(void);
+
+/* Takes over the fault for which a thread with this state goes on at shim_fault_entry:
+ * its signal waits, and the state is that of the fault. */
+void fault_take(struct thread_state *state);
+
 /* --- signal_frame.c --- */
 
 /* Puts the signal's frame on the user's stack, or its alternate one, and makes `state`

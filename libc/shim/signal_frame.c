@@ -140,7 +140,8 @@ static uint32_t take_room(const struct shim_thread *self, uint32_t *at, uint32_t
 
 /* --- Filling it in --- */
 
-static struct machine_context context_of(const struct thread_state *state, uint32_t fpu,
+static struct machine_context context_of(const struct shim_thread *self,
+                                         const struct thread_state *state, uint32_t fpu,
                                          uint64_t mask)
 {
     return (struct machine_context){
@@ -156,6 +157,8 @@ static struct machine_context context_of(const struct thread_state *state, uint3
         .edx = state->edx,
         .ecx = state->ecx,
         .eax = state->eax,
+        .trap = self->fault[FAULT_VECTOR],
+        .error = self->fault[FAULT_ERROR_CODE],
         .eip = state->eip,
         .cs = state->cs,
         .eflags = state->eflags,
@@ -163,6 +166,7 @@ static struct machine_context context_of(const struct thread_state *state, uint3
         .ss = state->ss,
         .fpu = fpu,
         .mask_low = (uint32_t)mask,
+        .fault_address = self->fault[FAULT_ADDRESS],
     };
 }
 
@@ -184,7 +188,7 @@ static void push_info_frame(struct shim_thread *self, const struct signal_taken 
     memset(frame->info_rest, 0, sizeof frame->info_rest);
     frame->context = (struct user_context){
         .stack = self->alternate,
-        .machine = context_of(state, fpu, taken->mask),
+        .machine = context_of(self, state, fpu, taken->mask),
         .mask = taken->mask,
     };
     frame->context.stack.flags = stack_flags(self, state->esp);
@@ -200,7 +204,7 @@ static void push_plain_frame(struct shim_thread *self, const struct signal_taken
         self, &top, sizeof *frame, FRAME_ALIGN, sizeof frame->return_to);
     frame->return_to = restorer(taken, __restore);
     frame->number = taken->info.number;
-    frame->machine = context_of(state, fpu, taken->mask);
+    frame->machine = context_of(self, state, fpu, taken->mask);
     frame->mask_high = (uint32_t)(taken->mask >> 32);
     state->edx = state->ecx = 0;
     state->esp = (uint32_t)frame;

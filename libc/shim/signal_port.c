@@ -196,6 +196,14 @@ void shim_on_upcall(struct upcall *upcall)
 
 /* --- Threads --- */
 
+static bool has_live_thread(void)
+{
+    for (struct shim_thread *at = shim_threads(); at; at = at->next)
+        if (at->live)
+            return true;
+    return false;
+}
+
 void shim_signals_leave(void)
 {
     struct shim_thread *self = shim_self();
@@ -211,5 +219,8 @@ void shim_signals_leave(void)
     if (self->thread.value)
         limen_handle_close(self->thread);
     self->port = self->thread = (handle_t){0};
+    bool last = !has_live_thread();
     shim_unlock(&shim_signals.lock);
+    if (last)
+        limen_process_exit(0);  /* the thread that serves faults would stay */
 }

@@ -22,6 +22,7 @@ extern const char shim_left[], shim_left_end[];
 extern const char shim_late[], shim_late_in[];
 extern const char shim_left_flags[], shim_left_popped[];
 extern const char shim_late_flags[], shim_late_flags_in[];
+extern const char shim_fault_entry[], shim_fault_in[];
 _Noreturn void shim_leave_flags(struct linux_call *call);
 
 /* --- Choosing --- */
@@ -34,7 +35,7 @@ static struct signal_queue *next_queue(struct shim_thread *self, uint64_t set,
     uint64_t all = own | (shim_signals.pending.set & set);
     if (!all)
         return NULL;
-    *number = signal_lowest(all);
+    *number = signal_lowest(all & SIGNALS_OF_FAULTS ? all & SIGNALS_OF_FAULTS : all);
     return own & SIGNAL_BIT(*number) ? &self->pending : &shim_signals.pending;
 }
 
@@ -183,7 +184,7 @@ void signal_leave(struct thread_state *state)
     leave(state);
 }
 
-static struct thread_state state_of(const struct linux_call *call, uint32_t eax)
+struct thread_state signal_state_of(const struct linux_call *call, uint32_t eax)
 {
     const struct shim_thread *self = shim_self();
     struct thread_state state = {
@@ -194,8 +195,7 @@ static struct thread_state state_of(const struct linux_call *call, uint32_t eax)
         .esi = call->word[3],
         .edi = call->word[4],
         .ebp = call->word[5],
-        .esp = self->user_esp + sizeof(uint32_t),
-        .eip = *(const uint32_t *)self->user_esp,
+        .esp = self->user_esp,
         .eflags = FLAGS_PLAIN,
     };
     __asm__("movl %%cs, %0" : "=r"(state.cs));
@@ -203,6 +203,21 @@ static struct thread_state state_of(const struct linux_call *call, uint32_t eax)
     __asm__("movl %%fs, %0" : "=r"(state.fs));
     __asm__("movl %%gs, %0" : "=r"(state.gs));
     state.ds = state.es = state.ss;
+    return state;
+}
+
+static uint32_t pop(struct thread_state *state)
+{
+    uint32_t word = *(const uint32_t *)state->esp;
+    state->esp += sizeof word;
+    return word;
+}
+
+/* The state behind the call. */
+static struct thread_state state_behind(const struct linux_call *call, uint32_t eax)
+{
+    struct thread_state state = signal_state_of(call, eax);
+    state.eip = pop(&state);
     return state;
 }
 
@@ -229,7 +244,7 @@ bool shim_attend(const struct linux_call *call, long result)
     if (!take(self, &taken))
         return begun;
 
-    struct thread_state state = state_of(call, (uint32_t)(begun ? -EINTR : result));
+    struct thread_state state = state_behind(call, (uint32_t)(begun ? -EINTR : result));
     if (result == -RESTART_CALL && taken.action.flags & SA_RESTART)
         rewind(&state, call->number);
     self->resume_until = 0;
@@ -239,16 +254,15 @@ bool shim_attend(const struct linux_call *call, long result)
 
 void shim_attend_late(struct linux_call *call)
 {
-    struct thread_state state = state_of(call, call->number);
+    struct thread_state state = state_behind(call, call->number);
     signal_leave(&state);
 }
 
 void shim_attend_late_flags(struct linux_call *call)
 {
-    struct thread_state state = state_of(call, call->number);
-    state.eflags = state.eip;
-    state.eip = *(const uint32_t *)state.esp;
-    state.esp += sizeof(uint32_t);
+    struct thread_state state = signal_state_of(call, call->number);
+    state.eflags = pop(&state);
+    state.eip = pop(&state);
     signal_leave(&state);
 }
 
@@ -257,13 +271,6 @@ void shim_attend_late_flags(struct linux_call *call)
 static bool between(uint32_t eip, const char *from, const char *to)
 {
     return eip - (uint32_t)from < (uint32_t)to - (uint32_t)from;
-}
-
-static uint32_t pop(struct thread_state *state)
-{
-    uint32_t word = *(const uint32_t *)state->esp;
-    state->esp += sizeof word;
-    return word;
 }
 
 /* Brings a thread that was interrupted at the shim's edge to one side of it. */
@@ -288,6 +295,8 @@ void signal_take_interrupted(struct shim_thread *self, struct upcall *upcall)
 {
     const uint8_t *fpu = upcall->flags & UPCALL_FPU ? upcall->fpu : NULL;
     struct signal_taken taken;
+    if (between(upcall->state.eip, shim_fault_entry, shim_fault_in))
+        fault_take(&upcall->state);
     while (take(self, &taken)) {
         step_off_edge(&upcall->state);
         signal_frame_push(self, &taken, &upcall->state, fpu);

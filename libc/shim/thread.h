@@ -61,6 +61,7 @@ struct shim_thread {
     struct signal_queue pending;
     struct signal_stack alternate;
     uint64_t resume_until;      /* not 0: the deadline of a wait that is begun again */
+    uint32_t fault[3];          /* enum fault_word: its last one */
     struct system_message kick; /* comes back to make the thread look */
 };
 
