@@ -160,17 +160,25 @@ static void reap_unheld(struct process *process)
     quota_orphan(&process->quota);
 }
 
+/* A piece of what those left whose threads have stopped; false: there was nothing. */
+static bool reap_piece(void)
+{
+    if (!list_empty(&stopped))
+        reap_stopped(container_of(stopped.next, struct process, work));
+    else if (!list_empty(&unheld))
+        reap_unheld(container_of(unheld.next, struct process, work));
+    else
+        return memory_reap();
+    return true;
+}
+
 bool process_reap(void)
 {
     while (!list_empty(&ending)) {
         stop(container_of(list_take(&ending), struct process, work));
         arch_take_interrupts();
     }
-    if (!list_empty(&stopped))
-        reap_stopped(container_of(stopped.next, struct process, work));
-    else if (!list_empty(&unheld))
-        reap_unheld(container_of(unheld.next, struct process, work));
-    else if (!memory_reap())
+    if (!reap_piece())
         cpu()->work &= ~WORK_REAP;
     return process_reap_pending();
 }
@@ -186,14 +194,12 @@ long process_no_memory(void)
     return process_reap_pending() ? process_wait_for_reaping() : -ENOMEM;
 }
 
+/* No thread is stopped: what the call works on, a client or the running thread itself,
+ * stays what it is until the kernel is left. */
 bool process_fault_again(enum fault_result result)
 {
-    bool reap = result == FAULT_NO_MEMORY && process_reap_pending();
-
-    if (!reap && result != FAULT_AGAIN)
+    if (result != FAULT_AGAIN && (result != FAULT_NO_MEMORY || !reap_piece()))
         return false;
-    if (reap)
-        process_reap();
     arch_take_interrupts();
     return true;
 }
