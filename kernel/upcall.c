@@ -181,7 +181,7 @@ static uint32_t place(const struct reply_port *port, uint32_t esp, uint32_t size
 {
     uint32_t top = esp;
 
-    if (port->stack && (esp > port->stack || esp <= port->stack - port->stack_size))
+    if (port->stack && (esp > port->stack || esp < port->stack - port->stack_size))
         top = port->stack;
     uint32_t at = (top - size) & ~15u;
     if (top > KERNEL_BASE || top < size ||
@@ -265,6 +265,7 @@ static inline void make(struct reply_port *port)
     if (!list_empty(&self->upcalls)) {
         self->detour |= DETOUR_UPCALL;
         cpu()->work |= WORK_UPCALL;
+        arch_take_interrupts();
     }
 }
 

@@ -62,6 +62,8 @@ static const struct {
      BELOW(KERNEL_BASE), false},
     {"a port's stack that is full", TWIN_STACK_TOP, 0x100, TWIN_STACK_TOP - 0xf0,
      TWIN_STACK_TOP - 0xf0 - SIZE, false},
+    {"the same to its last byte", TWIN_STACK_TOP, 0x100, TWIN_STACK_TOP - 0x100,
+     TWIN_STACK_TOP - 0x100 - SIZE, false},
     {"no stack pointer", 0, 0, 0, 0u - SIZE, false},
     {"a stack pointer of 16", 0, 0, 16, 16 - SIZE, false},
     {"a stack pointer in the null page", 0, 0, 0x800, BELOW(0x800), false},

@@ -4,6 +4,7 @@
  * nothing is left of it: no handle, no waiter, no link between a client and its server.
  * In a critical section it does so only where the section says so.
  */
+#include "gate.h"
 #include "stage.h"
 #include "upcalls.h"
 
@@ -13,6 +14,7 @@ enum {
 };
 
 #define SIGNAL_MORE 0x100u
+#define HOLE 0x60000000u
 
 static const uint64_t never = UINT64_MAX;
 static struct system_message heard, heard_too, asked;
@@ -323,6 +325,62 @@ static bool interrupted(void)
     return for_each_wait(interrupt_one);
 }
 
+/* By every gate that the processor has. */
+static bool interrupted_by_gate(void)
+{
+    void (*before)(void) = limen_gate;
+    bool right = true;
+    for (int gate = 0; gate < GATE_COUNT; gate++) {
+        if (!gate_is_open(gate))
+            continue;
+        limen_gate = gate_choices[gate].stub;
+        right =
+            step_ok(for_each_wait(interrupt_one), gate_choices[gate].name, 0) && right;
+    }
+    limen_gate = before;
+    return right;
+}
+
+/* --- Faults --- */
+
+static void touch_hole(uint32_t unused)
+{
+    (void)unused;
+    *(volatile uint32_t *)HOLE = 1;
+    ended++;
+}
+
+/* A thread that waits for what becomes of its fault is in no call: its upcall comes when
+ * it goes on, and before the instruction that faulted. */
+static bool faulted(void)
+{
+    static const struct child self = {.process = HANDLE_SELF};
+    struct limen_words fault;
+    upcalls_begin();
+    ended = 0;
+    bool right = stage_open(1) && stage_start(WAITER, touch_hole, LESS) &&
+                 limen_process_fault_endpoint(HANDLE_SELF, stage_endpoints[0]) == 0;
+    reply_port = upcall_port(stage_threads[WAITER]);
+    right = right && listen_for(&heard, reply_port, stage_threads[WAITER], SIGNALS_HEARD);
+    stage_settle();
+    /* While it is in the queue, and when its fault was received. */
+    right = right && post_to(stage_threads[WAITER], 1) == 0;
+    stage_settle();
+    right = right && upcalls_were(0) &&
+            limen_receive_words(stage_ports[0], &fault, NULL) == MESSAGE_FAULT &&
+            fault.words[FAULT_ADDRESS] == HOLE && post_to(stage_threads[WAITER], 2) == 0;
+    stage_settle();
+    right = right && upcalls_were(0) && ended == 0 &&
+            child_map(self, HOLE, PAGE_SIZE, MEMORY_READ | MEMORY_WRITE) == 0 &&
+            limen_reply(0, 0, 0, 0) == 0;
+    stage_settle();
+    right = right && upcalls_were(1) && upcall_last.words[0] == 3 && ended == 1;
+    (void)limen_process_fault_endpoint(HANDLE_SELF, (handle_t){0});
+    right = limen_memory_unmap(HANDLE_SELF, HOLE, PAGE_SIZE) == 0 && right;
+    right = stage_close() && right;
+    return closed(reply_port) && right;
+}
+
 static bool interrupt_suspended(const struct wait *wait)
 {
     bool right = begin(wait, 0, 1) && serve(wait->server) &&
@@ -400,10 +458,12 @@ static bool not_let_wait(void)
 
 static const struct test_case cases[] = {
     {"an upcall ends every kind of wait", interrupted},
+    {"the same by every gate", interrupted_by_gate},
     {"the same of a suspended thread", interrupted_while_suspended},
     {"in a critical section it waits on", held},
     {"with CRITICAL_INTERRUPT it does not", interrupted_in_a_section},
     {"with CRITICAL_INTERRUPT and something held it never waits", not_let_wait},
+    {"a thread that has faulted", faulted},
 };
 
 static void sleep_for_ever(uint32_t unused)
