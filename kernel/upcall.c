@@ -37,8 +37,10 @@ void upcall_post(struct reply_port *port)
 
 void upcall_leave(struct thread *thread)
 {
-    while (!list_empty(&thread->upcalls))
+    while (!list_empty(&thread->upcalls)) {
         list_remove(thread->upcalls.next);
+        arch_take_interrupts();
+    }
 }
 
 /* --- Critical sections --- */
@@ -282,6 +284,7 @@ void upcall_make(void)
         link = link->next;
         if (!reply_port_wants_upcall(port)) {
             list_remove(&port->upcall_link);
+            arch_take_interrupts();
         } else if (held(port, &word)) {
             self->detour |= DETOUR_HELD;
             arch_take_interrupts();
