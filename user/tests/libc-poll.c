@@ -151,13 +151,18 @@ static void note(int number)
     calls++;
 }
 
-static void alarm_in(long us, int flags)
+static void alarm_in(long us, long again, int flags)
 {
     struct sigaction action = {.sa_handler = note, .sa_flags = flags};
-    struct itimerval value = {.it_value.tv_usec = us};
+    struct itimerval value = {.it_value.tv_usec = us, .it_interval.tv_usec = again};
     calls = 0;
     sigaction(SIGALRM, &action, NULL);
     setitimer(ITIMER_REAL, &value, NULL);
+}
+
+static void stop_alarm(void)
+{
+    setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
 }
 
 static long long now(void)
@@ -232,27 +237,27 @@ static void check_select(void)
 static void check_interrupted(void)
 {
     char line[16];
-    alarm_in(5000, SA_RESTART);
+    alarm_in(5000, 5000, SA_RESTART);
     errno = 0;
-    tap_ok(poll_input(-1) == -1 && errno == EINTR && calls == 1,
+    tap_ok(poll_input(-1) == -1 && errno == EINTR && calls >= 1,
            "a signal ends poll, with SA_RESTART, too");
     fd_set in;
     FD_ZERO(&in);
     FD_SET(0, &in);
-    alarm_in(5000, SA_RESTART);
+    alarm_in(5000, 5000, SA_RESTART);
     errno = 0;
-    tap_ok(select(1, &in, NULL, NULL, NULL) == -1 && errno == EINTR && calls == 1,
+    tap_ok(select(1, &in, NULL, NULL, NULL) == -1 && errno == EINTR && calls >= 1,
            "and select");
-    alarm_in(5000, 0);
+    alarm_in(5000, 5000, 0);
     errno = 0;
-    tap_ok(read(0, line, sizeof line) == -1 && errno == EINTR && calls == 1, "and read");
-    alarm_in(5000, SA_RESTART);
+    tap_ok(read(0, line, sizeof line) == -1 && errno == EINTR && calls >= 1, "and read");
+    alarm_in(5000, 5000, SA_RESTART);
     type_soon("line\r");
-    tap_ok(read(0, line, sizeof line) == 5 && calls == 1,
+    tap_ok(read(0, line, sizeof line) == 5 && calls >= 1,
            "which goes on with SA_RESTART");
     signal(SIGALRM, SIG_IGN);
-    setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_usec = 2000}, NULL);
     tap_is(poll_input(10), 0, "one that is ignored does not");
+    stop_alarm();
 }
 
 static void check_masked(void)
@@ -264,7 +269,7 @@ static void check_masked(void)
     sigemptyset(&set);
     sigaddset(&set, SIGALRM);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    alarm_in(1000, 0);
+    alarm_in(1000, 0, 0);
     usleep(5000);
     tap_is(calls, 0, "a blocked signal waits");
     errno = 0;
@@ -279,7 +284,7 @@ static void check_masked(void)
     fd_set in;
     FD_ZERO(&in);
     FD_SET(0, &in);
-    alarm_in(5000, 0);
+    alarm_in(5000, 0, 0);
     errno = 0;
     tap_ok(pselect(1, &in, NULL, NULL, NULL, &none) == -1 && errno == EINTR && calls == 1,
            "so does pselect");
@@ -292,14 +297,14 @@ static void check_race(void)
     char line[16];
     int wrong = 0;
     for (int i = 0; i < 300; i++) {
-        alarm_in(1 + i * 7, i % 2 ? SA_RESTART : 0);
+        alarm_in(1 + i * 7, 0, i % 2 ? SA_RESTART : 0);
         type("key\r");
         ssize_t size;
         while ((size = read(0, line, sizeof line)) == -1 && errno == EINTR)
             ;
         wrong += size != 4 || memcmp(line, "key\n", 4) != 0;
     }
-    setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
+    stop_alarm();
     tap_is(wrong, 0, "300 lines under signals");
 }
 

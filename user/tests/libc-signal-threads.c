@@ -21,7 +21,7 @@
 #define SECOND 1000000000ll
 
 static atomic_int calls, last_thread, stage, failures;
-static atomic_bool stop;
+static atomic_bool stop, done;
 static sem_t semaphore;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
@@ -53,7 +53,7 @@ static pthread_t start(void *(*function)(void *))
 {
     pthread_t thread;
     stage = 0;
-    stop = false;
+    stop = done = false;
     if (pthread_create(&thread, NULL, function, NULL))
         failures++;
     while (stage == 0)
@@ -136,6 +136,7 @@ static void *wait_for_semaphore(void *unused)
     stage = gettid();
     errno = 0;
     int result = sem_wait(&semaphore);
+    done = true;
     return (void *)(intptr_t)(result ? errno : 0);
 }
 
@@ -146,6 +147,7 @@ static void *wait_with_timeout(void *unused)
     stage = gettid();
     errno = 0;
     int result = sem_timedwait(&semaphore, &time);
+    done = true;
     return (void *)(intptr_t)(result ? errno : 0);
 }
 
@@ -162,7 +164,9 @@ static void *wait_paused(void *unused)
 {
     (void)unused;
     stage = gettid();
-    return (void *)(intptr_t)(pause() == -1 ? errno : 0);
+    int result = pause();
+    done = true;
+    return (void *)(intptr_t)(result == -1 ? errno : 0);
 }
 
 static void *sleep_long(void *unused)
@@ -171,13 +175,14 @@ static void *sleep_long(void *unused)
     (void)unused;
     stage = gettid();
     int result = nanosleep(&time, &left);
+    done = true;
     if (left.tv_sec < 900 || left.tv_sec >= 1000)
         failures++;
     return (void *)(intptr_t)(result ? errno : 0);
 }
 
-/* What a thread's wait answers that is sent SIGUSR1; `posts`: the semaphore is posted
- * after that. */
+/* What a thread's wait answers that is sent SIGUSR1, again if that came before the wait;
+ * `posts`: the semaphore is posted instead. */
 static long interrupted(void *(*function)(void *), int flags, bool posts)
 {
     void *result;
@@ -191,6 +196,10 @@ static long interrupted(void *(*function)(void *), int flags, bool posts)
     let_it_wait();
     if (posts)
         sem_post(&semaphore);
+    while (!posts && !done) {
+        pthread_kill(thread, SIGUSR1);
+        let_it_wait();
+    }
     pthread_join(thread, &result);
     return (intptr_t)result;
 }
@@ -228,6 +237,7 @@ static void *let_in(void *number)
     mask(SIG_UNBLOCK, (int)(intptr_t)number);
     while (!stop)
         pause();
+    done = true;
     return NULL;
 }
 
@@ -250,7 +260,7 @@ static void check_process(void)
     handle(SIGUSR1, 0);
     mask(SIG_BLOCK, SIGUSR1);
     stage = 0;
-    stop = false;
+    stop = done = false;
     kill(getpid(), SIGUSR1);
     pthread_create(&thread, NULL, let_in, (void *)SIGUSR1);
     wait_for_calls(1);
@@ -260,9 +270,12 @@ static void check_process(void)
     wait_for_calls(2);
     tap_ok(last_thread == stage, "also while it waits");
     stop = true;
-    kill(getpid(), SIGUSR1);
+    while (!done) {
+        kill(getpid(), SIGUSR1);
+        let_it_wait();
+    }
     pthread_join(thread, NULL);
-    tap_is(calls, 3, "and it ends");
+    tap_ok(calls >= 3, "and it ends");
     mask(SIG_UNBLOCK, SIGUSR1);
 
     mask(SIG_BLOCK, SIGUSR2);
@@ -442,7 +455,7 @@ static void *outlive(void *first)
     limen_sendsys((handle_t){SYSTEM_VERSION}, &post, sizeof post, NULL);
     alarm(1);
     while (calls < 3)
-        pause();
+        usleep(1000);
     _exit(calls);
 }
 
