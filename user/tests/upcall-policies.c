@@ -389,6 +389,34 @@ static bool page_shared_after_a_clone(void)
     return end_with_page() && right;
 }
 
+/* --- The message's page --- */
+
+/* What came is in the upcall, though the message cannot be written to. */
+static bool message_lost(bool mapped)
+{
+    struct system_message *message = (struct system_message *)WORD_PAGE;
+    begin();
+    ports[0] = upcall_port(HANDLE_SELF);
+    bool right =
+        child_map(self_process, WORD_PAGE, PAGE_SIZE, MEMORY_READ | MEMORY_WRITE) == 0 &&
+        listen_for(message, ports[0], HANDLE_SELF, 1) && post(0) && upcalls_were(1) &&
+        !(upcall_last.flags & UPCALL_LOST) && message->words[0] == 1;
+    long error =
+        mapped ? limen_memory_protect(HANDLE_SELF, WORD_PAGE, PAGE_SIZE, MEMORY_READ)
+               : limen_memory_unmap(HANDLE_SELF, WORD_PAGE, PAGE_SIZE);
+    right = right && error == 0 && post(0) && upcalls_were(2) &&
+            upcall_last.flags & UPCALL_LOST && upcall_last.message == message &&
+            upcall_last.words[0] == 1 && upcall_last.error == 0;
+    (void)limen_memory_unmap(HANDLE_SELF, WORD_PAGE, PAGE_SIZE);
+    return closed(ports[0]) && right;
+}
+
+static bool messages_lost(void)
+{
+    bool right = step_ok(message_lost(false), "unmapped", 0);
+    return step_ok(message_lost(true), "read-only", 0) && right;
+}
+
 static const struct test_case cases[] = {
     {"upcalls within each other, as many as the policy allows", nesting},
     {"two ports with a stack each", two_ports},
@@ -403,6 +431,7 @@ static const struct test_case cases[] = {
     {"a critical section's page that is unmapped", page_unmapped},
     {"one that is read-only", page_read_only},
     {"one that is shared after a clone", page_shared_after_a_clone},
+    {"a message's page that is unmapped or read-only", messages_lost},
 };
 
 int main(void)

@@ -55,7 +55,8 @@ void upcall_note(struct upcall *upcall)
     __asm__ volatile("pushfl\n\tpopl %0" : "=r"(flags));
     if ((flags & 0x44700u) != 0x200u || (uint32_t)upcall % 16 != 0)
         upcall_wrong++;
-    upcall_last = *upcall;
+    memcpy(&upcall_last, upcall,
+           upcall->flags & UPCALL_FPU ? sizeof(*upcall) : UPCALL_SIZE_PLAIN);
     upcalls++;
     if (!fpu_is_fresh())
         upcall_wrong++;
