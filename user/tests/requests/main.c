@@ -13,6 +13,8 @@ static const struct test_case cases[] = {
     {"deferred requests are answered in any order", answered_later},
     {"a thousand requests queue, and are served in their order", thousand_in_a_queue},
     {"requests queue by priority, and lend it", by_priority},
+    {"an array of requests gives way to its server", array_gives_way},
+    {"an array loses its endpoint", array_loses_its_endpoint},
     {"a thread serves its own request", to_oneself},
     {"what cannot be sent is over at once", at_once_refused},
     {"a server leaves, the next goes on", server_leaves},

@@ -124,6 +124,8 @@ bool parts_of_bytes(void);
 bool answered_later(void);
 bool thousand_in_a_queue(void);
 bool by_priority(void);
+bool array_gives_way(void);
+bool array_loses_its_endpoint(void);
 bool to_oneself(void);
 bool at_once_refused(void);
 

@@ -197,6 +197,64 @@ bool by_priority(void)
     return stage_close() && right;
 }
 
+/* An array of requests to a server above the sender, which runs amid it. */
+bool array_gives_way(void)
+{
+    bool right = begin();
+    handle_t port = req_queue();
+    for (int gate = 0; right && gate < 2; gate++) {
+        struct limen_crossing crossing = {
+            .port = stage_endpoints[0], .message = many, .size = 60 * sizeof(*many)};
+        for (uint32_t i = 0; i < 60; i++)
+            many[i] = req_call(port, SERVE_ADD, i, 1);
+        stage_own_priority(LESS);
+        long error =
+            gate ? limen_sendsys_by_int81(&crossing) : limen_sendsys_by_number(&crossing);
+        stage_own_priority(OWN);
+        right = step_ok(error == 0, "sent", error) &&
+                step_ok(crossing.count == 60, "taken", crossing.count) &&
+                crossing.message == many;
+        for (uint32_t i = 0; i < 60; i++)
+            right = right && req_comes(port, &many[i], 0) &&
+                    req_answer(&many[i], i + 1, 0, 0);
+    }
+    right = req_close(port) && right;
+    return stage_close() && right;
+}
+
+/* Takes the sender's endpoint away when it gets the first. */
+static void take_endpoint_away(uint32_t which)
+{
+    struct limen_words words;
+    (void)which;
+    (void)limen_receive_words(stage_ports[0], &words, NULL);
+    (void)limen_handle_close(stage_endpoints[0]);
+    stage_wait_on(&stage_stop, 1);
+}
+
+bool array_loses_its_endpoint(void)
+{
+    bool right = stage_open(1) && stage_start(0, take_endpoint_away, HIGH);
+    handle_t port = req_queue();
+    struct limen_crossing crossing = {
+        .port = stage_endpoints[0], .message = many, .size = 60 * sizeof(*many)};
+    stage_settle();
+    for (uint32_t i = 0; i < 60; i++)
+        many[i] = req_call(port, SERVE_ADD, i, 1);
+    stage_own_priority(LESS);
+    long error = limen_sendsys_by_int81(&crossing);
+    stage_own_priority(OWN);
+    right = right && step_ok(error == -EBADF, "sent", error) &&
+            step_ok(crossing.count > 0 && crossing.count < 60, "taken", crossing.count);
+    for (uint32_t i = 0; i < 60; i++)
+        right = right &&
+                step_ok(limen_msg_cancel(&many[i]) == (i < crossing.count ? 0 : -ESRCH),
+                        "in flight", i);
+    stage_tell(&stage_stop, 1);
+    right = req_close(port) && right;
+    return stage_close() && right;
+}
+
 bool to_oneself(void)
 {
     bool right = stage_open(1);
