@@ -106,13 +106,15 @@ struct system_message {
 
 enum reply_kind {
     REPLY_QUEUE,  /* messages wait for waitsys */
-    REPLY_UPCALL, /* each one is an upcall, after `delay` ns in which nobody took it */
+    REPLY_UPCALL, /* each one is an upcall, at once, or `delay` ns after a message came to
+                     the empty queue, if there still is one */
 };
 
 /*
  * A word of memory by which a thread holds upcalls back. While its count is not 0 they
  * are held, and CRITICAL_HELD is set: when the thread has brought the count to 0 and
- * finds it set, it calls flushsys. With CRITICAL_INTERRUPT a call in which the thread
+ * finds it set, it clears it and calls flushsys. What cannot be read is as good as 0.
+ * With CRITICAL_INTERRUPT a call in which the thread
  * waits, or would have to wait while something is held, answers EINTR.
  */
 #define CRITICAL_COUNT 0x3fffffffu
@@ -125,7 +127,8 @@ struct reply_policy {
     uint32_t depth;  /* so many upcalls of the port at once, at least 1 */
     handle_t thread; /* of the caller's process, or HANDLE_SELF */
     uint32_t entry;  /* where an upcall begins */
-    uint32_t stack;  /* the end of its stack; 0: the thread's own */
+    uint32_t stack;  /* the end of its stack; 0, or where the thread is on it: the
+                        thread's own */
     uint32_t stack_size;
     UPTR(uint32_t) critical; /* or null: never held */
     uint32_t reserved;
@@ -135,7 +138,9 @@ struct reply_policy {
 /*
  * What an upcall finds at its stack pointer and in eax: a 16-byte boundary; the thread's
  * other registers have no meaning, its flags are clear, its FPU as at a thread's start.
- * An upcall interrupts the call in which the thread waits: that answers EINTR.
+ * An upcall interrupts the call in which the thread waits: that answers EINTR. Where it
+ * has no stack, the thread faults as if it had written there, and it comes when that was
+ * dealt with.
  */
 struct upcall {
     struct thread_state state; /* what was interrupted: upcall_return goes on with it */
