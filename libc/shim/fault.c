@@ -197,6 +197,11 @@ static bool start_server(void)
     return thread >= 0;
 }
 
+bool fault_is_served(void)
+{
+    return __atomic_load_n(&faults.begun, __ATOMIC_ACQUIRE);
+}
+
 /* Without memory for it, faults end the process, as before. */
 void fault_begin(void)
 {

@@ -200,13 +200,13 @@ static long send_locked(struct shim_thread *target, const struct signal_info *in
     return result;
 }
 
-/* Sends to the process, if it is this one. Number 0 only asks. */
+/* Sends to the process, or its group, if it is this one. Number 0 only asks. */
 static long send_to_process(int process, int number, const struct signal_info *info)
 {
     if (number && !is_signal(number))
         return -EINVAL;
-    if (process != shim_getpid() && process != 0)
-        return process == -1 || process == -shim_getpid() ? -EPERM : -ESRCH;
+    if (process != shim_getpid() && process != 0 && process != -shim_getpid())
+        return -ESRCH;
     return number ? send_locked(NULL, info) : 0;
 }
 

@@ -112,6 +112,7 @@ struct thread_state signal_state_of(const struct linux_call *call, uint32_t eax)
 
 /* One of them has a handler: lets the process's exceptions become signals. */
 void fault_begin(void);
+bool fault_is_served(void);
 
 /* Takes over the fault for which a thread with this state goes on at shim_fault_entry:
  * its signal waits, and the state is that of the fault. */

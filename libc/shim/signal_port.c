@@ -219,8 +219,8 @@ void shim_signals_leave(void)
     if (self->thread.value)
         limen_handle_close(self->thread);
     self->port = self->thread = (handle_t){0};
-    bool last = !has_live_thread();
+    bool last = fault_is_served() && !has_live_thread();
     shim_unlock(&shim_signals.lock);
     if (last)
-        limen_process_exit(0);  /* the thread that serves faults would stay */
+        limen_process_exit(0);  /* the thread that serves would stay */
 }

@@ -152,7 +152,7 @@ uint64_t shim_deadline(uint64_t span)
 
 long shim_interrupted(uint64_t deadline)
 {
-    shim_self()->resume_until = deadline;
+    shim_self()->resume_until = deadline == UINT64_MAX ? 0 : deadline;
     return -RESTART_UNHANDLED;
 }
 
