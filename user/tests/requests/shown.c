@@ -95,8 +95,10 @@ bool shown_where_handles_cannot_be(void)
     struct message *at = (void *)map.address;
     ask_for_handles(at);
     message = req_long((handle_t){0}, at);
-    right = right && req_in_flight(stage_endpoints[0], &message) &&
-            limen_memory_protect(HANDLE_SELF, map.address, PAGE_SIZE, MEMORY_READ) == 0;
+    right = right && limen_thread_suspend(stage_threads[0]) == 0 &&
+            req_in_flight(stage_endpoints[0], &message) &&
+            limen_memory_protect(HANDLE_SELF, map.address, PAGE_SIZE, MEMORY_READ) == 0 &&
+            limen_thread_resume(stage_threads[0]) == 0;
     stage_settle();
     right = right && shows(&message, -EFAULT) && message.words[0] == 0 &&
             step_ok(req_handles() == before, "handles", req_handles());
