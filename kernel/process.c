@@ -10,6 +10,7 @@
 #include "cpu.h"
 #include "error.h"
 #include "fault.h"
+#include "reply_port.h"
 #include "request.h"
 #include "schedule.h"
 #include "thread.h"
@@ -178,7 +179,7 @@ bool process_reap(void)
         stop(container_of(list_take(&ending), struct process, work));
         arch_take_interrupts();
     }
-    if (!reap_piece())
+    if (!reap_piece() && !reply_port_reap())
         cpu()->work &= ~WORK_REAP;
     return process_reap_pending();
 }

@@ -7,11 +7,16 @@
 #include "error.h"
 #include "process.h"
 #include "request.h"
+#include "schedule.h"
 #include "system_call.h"
 #include "thread.h"
 #include "timers.h"
 #include "upcall.h"
 #include "user_copy.h"
+
+#define REQUESTS_A_PIECE 8u
+
+static struct list dying = {&dying, &dying}; /* ports to which there are no handles */
 
 static void stop_timer(struct reply_port *port)
 {
@@ -173,16 +178,25 @@ long sys_reply_port_policy(handle_t handle, struct user_ptr at)
 
 void reply_port_destroy(struct reply_port *port)
 {
-    struct process *process = port->process;
-
     leave_thread(port);
-    while (!list_empty(&port->requests)) {
+    list_append(&dying, &port->upcall_link);
+    schedule_reap();
+}
+
+bool reply_port_reap(void)
+{
+    if (list_empty(&dying))
+        return false;
+    struct reply_port *port = container_of(dying.next, struct reply_port, upcall_link);
+    for (uint32_t i = 0; i < REQUESTS_A_PIECE && !list_empty(&port->requests); i++)
         request_leave_port(container_of(port->requests.next, struct request, sibling));
-        arch_take_interrupts();
-    }
-    while (!list_empty(&port->waiters)) {
+    if (!list_empty(&port->requests))
+        return true;
+    for (uint32_t i = 0; i < REQUESTS_A_PIECE && !list_empty(&port->waiters); i++)
         thread_wake(container_of(port->waiters.next, struct thread, queue), -EPIPE);
-        arch_take_interrupts();
+    if (list_empty(&port->waiters)) {
+        list_remove(&port->upcall_link);
+        slab_give(&port->process->quota, port);
     }
-    slab_give(&process->quota, port);
+    return true;
 }

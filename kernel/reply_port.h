@@ -33,7 +33,7 @@ struct reply_port {
     uint32_t spare_count;       /* [k] */
     struct list waiters;        /* [k] threads that wait for any */
     struct thread *thread;      /* [k] held: gets upcalls; or NULL: they queue */
-    struct list upcall_link;    /* [k] in thread->upcalls */
+    struct list upcall_link;    /* [k] in thread->upcalls; or among those that end */
     struct list post_link;      /* [k] among those whose thread has yet to be looked at */
     struct timer timer;         /* [k] if timed */
     uint64_t delay;             /* [k] ns, until an upcall */
@@ -77,5 +77,9 @@ static inline struct request *reply_port_first(const struct reply_port *port)
 
 /* Object's end. */
 void reply_port_destroy(struct reply_port *port);
+
+/* Does a piece of what that leaves to be done, but not amid a call: messages go, and who
+ * may be working on them. False: there is nothing. */
+bool reply_port_reap(void);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What comes for a thread of a higher priority does not wait for the end of another's
- * long call: the time-out of a message, and an upcall that ends a wait.
+ * long call: the time-out of a message, an upcall that ends a wait; nor for the end of a
+ * port with many messages.
  */
 #include <errno.h>
 
@@ -111,6 +112,61 @@ static void wait_for_upcalls(uint32_t unused)
     leave_waiter();
 }
 
+/* --- A port with many messages --- */
+
+#define MANY 6000u
+
+static struct system_message many[MANY + 64];
+static volatile uint32_t closing; /* which close goes on, or 0 */
+static volatile uint32_t enough;
+
+static handle_t port_with_many(uint32_t count)
+{
+    const struct reply_policy policy = {.kind = REPLY_QUEUE};
+    handle_t port = handle_of(limen_reply_port_create(&policy));
+    for (uint32_t i = 0; i < count; i++) {
+        many[i] = (struct system_message){.operation = SYSTEM_FUTEX,
+                                          .flags = MSG_ASYNC,
+                                          .reply_port = port,
+                                          .words = {(uint32_t)&word, 5}};
+        (void)limen_msg_send(LIMEN_SYSTEM, &many[i]);
+    }
+    return port;
+}
+
+static void close_ports(uint32_t unused)
+{
+    (void)unused;
+    for (uint32_t round = 1; round <= 40 && !enough; round++) {
+        handle_t port = port_with_many(MANY);
+        closing = round;
+        (void)limen_handle_close(port);
+        closing = 0;
+    }
+    leave_waiter();
+}
+
+/* Whoever closes it goes on with that alone; others come in between, and not just when it
+ * is over. */
+static bool closed_port(void)
+{
+    uint32_t most = 0, woken = 0, last = 0;
+    waiting = 1;
+    closing = enough = 0;
+    handle_t closer = handle_of(bare_thread(close_ports, 0, stacks[0] + STACK_SIZE));
+    bool right = limen_thread_priority(closer, PRIORITY_DEFAULT - 1) == 0;
+    uint64_t deadline = clock_now() + PATIENCE;
+    while (waiting && clock_now() < deadline) {
+        sleep_for(300000);
+        woken = closing && closing == last ? woken + 1 : 0;
+        last = closing;
+        most = woken > most ? woken : most;
+        enough = most >= 4;
+    }
+    right = step_ok(most >= 4, "woken while a port was closed", most) && right;
+    return limen_handle_close(closer) == 0 && right;
+}
+
 static char *map_fresh(uint32_t size)
 {
     struct memory_map map = {.size = size, .flags = MEMORY_READ | MEMORY_WRITE};
@@ -162,9 +218,12 @@ static bool upcalls(void)
 static const struct test_case cases[] = {
     {"a time-out amid a long call", time_outs},
     {"an upcall amid a long call", upcalls},
+    {"a sleeper while a port with many messages is closed", closed_port},
 };
 
 int main(void)
 {
+    /* The table of handles stays as large. */
+    (void)limen_handle_close(port_with_many(MANY + 64));
     return RUN_CASES(cases);
 }
