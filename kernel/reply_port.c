@@ -35,18 +35,23 @@ static void expire(struct timer *timer, uint64_t now)
         upcall_post(port);
 }
 
+static __attribute__((noinline)) void start_delay(struct reply_port *port)
+{
+    uint64_t until;
+
+    if (__builtin_add_overflow(arch_clock(), port->delay, &until))
+        until = UINT64_MAX;
+    port->timed = true;
+    timer_start(&port->timer, until, expire);
+}
+
 /* Something stands in the queue: sees to it that it leaves it as the policy says. */
 static inline void attend(struct reply_port *port)
 {
     if (list_empty(&port->returned))
         return;
-    if (port->delay && !port->late && !port->timed) {
-        port->timed = true;
-        uint64_t until;
-        if (__builtin_add_overflow(arch_clock(), port->delay, &until))
-            until = UINT64_MAX;
-        timer_start(&port->timer, until, expire);
-    }
+    if (unlikely(port->delay) && !port->late && !port->timed)
+        start_delay(port);
     if (reply_port_wants_upcall(port))
         upcall_post(port);
 }

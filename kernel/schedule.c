@@ -301,7 +301,7 @@ void schedule_leave(void)
             reap(c);
         if (unlikely(c->work & WORK_MESSAGES))
             see_to_messages();
-        if (unlikely(c->work & WORK_HELD))
+        if (unlikely(c->work & WORK_HELD) && c->current->state != THREAD_READY)
             upcall_before_wait();
         uint32_t work = c->work;
         c->work &= WORK_REAP;

@@ -81,9 +81,9 @@ static uint32_t read_critical(const struct reply_port *port)
 
 /* Whether the port's upcalls are held now, which its word then tells; if it cannot be
  * told yet, the thread has to look once more. */
-static bool held(const struct reply_port *port, uint32_t *word)
+static bool held_by_word(const struct reply_port *port, uint32_t *word)
 {
-    *word = user_null(port->critical) ? 0 : read_critical(port);
+    *word = read_critical(port);
     if ((*word & CRITICAL_COUNT) == 0)
         return false;
     if (*word & CRITICAL_HELD)
@@ -95,6 +95,12 @@ static bool held(const struct reply_port *port, uint32_t *word)
     else
         port->thread->detour |= DETOUR_UPCALL;
     return true;
+}
+
+static inline bool held(const struct reply_port *port, uint32_t *word)
+{
+    *word = 0;
+    return unlikely(!user_null(port->critical)) && held_by_word(port, word);
 }
 
 /* --- Waits --- */
@@ -179,17 +185,13 @@ void upcall_before_wait(void)
 /* --- Making them --- */
 
 /* Where the next upcall's structure stands, whose size that is; 0: there is no room. */
-static uint32_t place(const struct reply_port *port, uint32_t esp, uint32_t size)
+static inline uint32_t place(const struct reply_port *port, uint32_t esp, uint32_t size)
 {
-    uint32_t top = esp;
-
-    if (port->stack && (esp > port->stack || esp < port->stack - port->stack_size))
-        top = port->stack;
+    uint32_t bottom = port->stack - port->stack_size; /* both 0: the thread's own */
+    uint32_t top = port->stack && esp - bottom > port->stack_size ? port->stack : esp;
     uint32_t at = (top - size) & ~15u;
-    if (top > KERNEL_BASE || top < size ||
-        (port->stack && at < port->stack - port->stack_size))
-        return 0;
-    return at;
+
+    return likely(top <= KERNEL_BASE && top >= size && at >= bottom) ? at : 0;
 }
 
 /* There is no stack for an upcall: as if the thread itself had pushed it. */
@@ -235,7 +237,7 @@ static inline bool push_plainly(const struct reply_port *port,
                                 const struct request_result *result, uint32_t *at)
 {
     struct thread *self = cpu()->current;
-    const struct upcall_message message = {port->handle, request->message, *result};
+    const struct upcall_message message = {port->handle, request->message, result};
 
     *at = place(port, self->frame.esp, UPCALL_SIZE_PLAIN);
     return *at && !arch_fpu_used(self) && !request->untold &&

@@ -26,7 +26,7 @@ struct thread;
 struct upcall_message {
     handle_t port;
     struct user_ptr message;
-    struct request_result result;
+    const struct request_result *result;
 };
 
 /* The port wants an upcall: reply_port_wants_upcall. */

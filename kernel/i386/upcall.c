@@ -81,16 +81,16 @@ bool arch_upcall_push(struct thread *thread, uint32_t at,
     PUT(port, message->port.value);
     PUT(flags, 0);
     PUT(message, message->message.address);
-    PUT(error, message->result.error);
-    PUT(words[0], message->result.words[0]);
-    PUT(words[1], message->result.words[1]);
-    PUT(words[2], message->result.words[2]);
+    PUT(error, message->result->error);
+    PUT(words[0], message->result->words[0]);
+    PUT(words[1], message->result->words[1]);
+    PUT(words[2], message->result->words[2]);
     PUT(reserved, 0);
 #undef PUT
-    USER_PUT(result, 0, message->result.words[0], fault);
-    USER_PUT(result, 4, message->result.words[1], fault);
-    USER_PUT(result, 8, message->result.words[2], fault);
-    USER_PUT(result, 12, message->result.error, fault);
+    USER_PUT(result, 0, message->result->words[0], fault);
+    USER_PUT(result, 4, message->result->words[1], fault);
+    USER_PUT(result, 8, message->result->words[2], fault);
+    USER_PUT(result, 12, message->result->error, fault);
     USER_CLOSE();
     return true;
 fault:
