@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Builds $(B)/kernel/limen.elf.
 
-KERNEL_CFLAGS := $(ARCH_CFLAGS) -std=gnu2x -ffreestanding -O2 -g -Wall -Wextra -Werror \
+KERNEL_CFLAGS := $(ARCH_CFLAGS) -mtune=core2 -std=gnu2x -ffreestanding -O2 -g \
+  -Wall -Wextra -Werror \
   -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter -mgeneral-regs-only \
   -mregparm=3 -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-common \
   -DLIMEN_KERNEL -Iinclude -I$(B)/kernel -Ikernel $(KERNEL_EXTRA_CFLAGS)
