@@ -173,7 +173,7 @@ SNIPPET(send_upcall, "movl $1, DATA + 128\n"
                      "movl $1, DATA + 132\n"
                      "movl $CODE + 2, DATA + 140\n"
                      "movl $STACK_LOW + 0x1000, DATA + 144\n"
-                     "movl $0x1000, DATA + 148\n"
+                     "movl $0xff0, DATA + 148\n" /* the last bytes are not in it */
                      "movl $SYS_reply_port_create, %eax\n"
                      "movl $DATA + 128, %ebx\n"
                      "int $0x80\n"
