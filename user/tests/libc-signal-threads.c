@@ -18,8 +18,6 @@
 
 #include <limen/syscall.h>
 
-#define SECOND 1000000000ll
-
 static atomic_int calls, last_thread, stage, failures;
 static atomic_bool stop, done;
 static sem_t semaphore;
@@ -74,13 +72,11 @@ static void wait_for_calls(int count)
         sched_yield();
 }
 
-static struct timespec soon(long ms)
+static struct timespec later(void)
 {
     struct timespec time;
     clock_gettime(CLOCK_REALTIME, &time);
-    time.tv_nsec += ms * 1000000;
-    time.tv_sec += time.tv_nsec / SECOND;
-    time.tv_nsec %= SECOND;
+    time.tv_sec += 1000;
     return time;
 }
 
@@ -143,7 +139,7 @@ static void *wait_for_semaphore(void *unused)
 static void *wait_with_timeout(void *unused)
 {
     (void)unused;
-    struct timespec time = soon(100000);
+    struct timespec time = later();
     stage = gettid();
     errno = 0;
     int result = sem_timedwait(&semaphore, &time);
