@@ -26,6 +26,7 @@ struct slab {
 #define HOME 1u /* frame that the quota stands in */
 #define PAGE_MASK (uintptr_t)(PAGE_SIZE - 1)
 #define ALIGN_16(n) (((n) + 15u) & ~15u)
+#define ALIGN_8(n) (((n) + 7u) & ~7u)
 
 union request_or_port {
     struct request request;
@@ -34,7 +35,7 @@ union request_or_port {
 
 static const uint16_t object_size[SLAB_SIZES] = {
     [SLAB_SMALL] = SLAB_SMALL_SIZE,
-    [SLAB_THREAD] = ALIGN_16(sizeof(struct thread)),
+    [SLAB_THREAD] = ALIGN_8(sizeof(struct thread)), /* so that ten fit */
     [SLAB_FPU] = ALIGN_16(ARCH_FPU_SIZE),
     [SLAB_PORT] = ALIGN_16(sizeof(struct port)),
     [SLAB_REQUEST] = ALIGN_16(sizeof(union request_or_port)),

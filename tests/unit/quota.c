@@ -115,7 +115,7 @@ static void take_object(struct held *slot, struct quota *quota)
     if (!slot->object)
         return;
     unsigned char *bytes = slot->object;
-    assert_int_equal((uintptr_t)bytes % 16, 0);
+    assert_int_equal((uintptr_t)bytes % (slot->size == SLAB_THREAD ? 8 : 16), 0);
     for (int i = 0; i < SMALL_BYTES; i++)
         assert_int_equal(bytes[i], 0);
     slot->mark = (unsigned char)(1 + random_below(255));
