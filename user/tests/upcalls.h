@@ -57,7 +57,7 @@ void upcall_note(struct upcall *upcall)
         upcall_wrong++;
     memcpy(&upcall_last, upcall,
            upcall->flags & UPCALL_FPU ? sizeof(*upcall) : UPCALL_SIZE_PLAIN);
-    upcalls++;
+    __asm__ volatile("incl %0" : "+m"(upcalls)); /* others may come in between */
     if (!fpu_is_fresh())
         upcall_wrong++;
     if (upcall_hook)
