@@ -186,8 +186,9 @@ static void spread(struct timing_wheel *wheel, uint32_t *budget)
     struct list *link = wheel->spreading.next;
     struct list *row = wheel->slots[below];
     uint32_t used = wheel->used[below];
+    uint32_t left = *budget;
 
-    for (; link != &wheel->spreading && *budget > 0; --*budget) {
+    for (; link != &wheel->spreading && left > 0; left--) {
         struct list *next = link->next;
         struct timer *timer = container_of(link, struct timer, link);
         uint32_t digit = digit_of(timer->tick, below);
@@ -200,6 +201,7 @@ static void spread(struct timing_wheel *wheel, uint32_t *budget)
         }
         link = next;
     }
+    *budget = left;
     wheel->used[below] = used;
     wheel->levels |= used ? 1u << below : 0;
     wheel->spreading.next = link;
