@@ -237,6 +237,8 @@ static long begin_process_signals(struct request *request,
     struct process *process;
     long error = process_look(message->object, RIGHT_CONTROL, &process);
 
+    if (!error && process->end.reason)
+        error = -ESRCH;
     return error ? error : listen(request, message, &process->object, &process->watch);
 }
 
@@ -246,6 +248,8 @@ static long begin_thread_signals(struct request *request,
     struct thread *thread;
     long error = thread_look(message->object, RIGHT_CONTROL, &thread);
 
+    if (!error && thread->state == THREAD_ENDED)
+        error = -ESRCH;
     return error ? error : listen(request, message, &thread->object, &thread->watch);
 }
 

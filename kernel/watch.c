@@ -15,6 +15,9 @@ void watch_end(struct watch *watch, const uint32_t words[3])
         request_return(request);
         arch_take_interrupts();
     }
+    while (!list_empty(&watch->listeners)) /* no more than there are signals */
+        (void)!request_cancel(container_of(watch->listeners.next, struct request, place),
+                              -ESRCH);
 }
 
 /* Gives the request those of the posted signals that it listens for; whether there are

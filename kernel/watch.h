@@ -25,7 +25,7 @@ static inline void watch_init(struct watch *watch)
     list_init(&watch->listeners);
 }
 
-/* The end has come; what is told of it. */
+/* The end has come; what is told of it. Who listens for signals gets ESRCH. */
 void watch_end(struct watch *watch, const uint32_t words[3]);
 
 void watch_post(struct watch *watch, uint64_t signals);

@@ -75,7 +75,8 @@ enum system_operation {
     /* Come back when signals of the set words[0] (1 to 32), words[1] (33 to 64) were
      * posted to the process or thread `object` (RIGHT_CONTROL): those in words[0],
      * words[1]. A signal comes to one message; EBUSY: another one listens for some of
-     * them. Time-out, unless live: `time`. */
+     * them. ESRCH: `object` has ended, or does so later. Time-out, unless live: `time`.
+     */
     SYSTEM_PROCESS_SIGNALS,
     SYSTEM_THREAD_SIGNALS,
     SYSTEM_OPERATIONS,

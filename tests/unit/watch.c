@@ -23,6 +23,14 @@ void request_return(struct request *request)
         list_remove(&request->place);
 }
 
+long request_cancel(struct request *request, int32_t error)
+{
+    request->live = false;
+    request->result.error = error;
+    request_return(request);
+    return 0;
+}
+
 static uint64_t some_signals(void)
 {
     uint64_t signals = 0;
@@ -110,13 +118,16 @@ static void all_hear_of_the_end(void **state)
     begin();
     for (uint32_t i = 0; i < REQUESTS; i++) {
         requests[i].live = false;
-        list_append(&watched.ends, &requests[i].place);
+        list_append(i % 2 ? &watched.ends : &watched.listeners, &requests[i].place);
     }
     watch_end(&watched, words);
-    assert_true(list_empty(&watched.ends));
+    assert_true(list_empty(&watched.ends) && list_empty(&watched.listeners));
     for (uint32_t i = 0; i < REQUESTS; i++) {
         assert_int_equal(returned[i], 1);
-        assert_memory_equal(requests[i].result.words, words, sizeof(words));
+        if (i % 2)
+            assert_memory_equal(requests[i].result.words, words, sizeof(words));
+        else
+            assert_int_equal(requests[i].result.error, -ESRCH);
     }
 }
 

@@ -321,14 +321,16 @@ static bool signals_of_others(void)
     right = right && in_flight(&message) && post(HANDLE_SELF, 3, 0) &&
             is_away(&message) && post(child.process, 2, 0) && comes(&message, 0) &&
             is(message.words[0], 2, "signal");
-    /* An ended process takes none; who listens there waits on. */
+    /* An ended process takes none, and who listens there is told. */
     message = ask(SYSTEM_PROCESS_SIGNALS, child.process, 3, 0);
     right = right && in_flight(&message) &&
             is(limen_process_kill(child.process, 0), 0, "kill");
     other = ask(SYSTEM_PROCESS_POST, child.process, 1, 0);
     other.reply_port.value = 0;
     right = right && is(limen_msg_send(LIMEN_SYSTEM, &other), -ESRCH, "post") &&
-            is_away(&message);
+            comes(&message, -ESRCH);
+    message = ask(SYSTEM_PROCESS_SIGNALS, child.process, 3, 0);
+    right = right && is(limen_msg_send(LIMEN_SYSTEM, &message), -ESRCH, "listen there");
     (void)limen_handle_close(weak);
     child_close(&child);
     message = ask(SYSTEM_PROCESS_SIGNALS, HANDLE_SELF, 3, 0);

@@ -145,6 +145,38 @@ static bool listens(const struct model_message *message, enum model_kind kind,
     return there && message->request.kind == kind && message->target == target;
 }
 
+/* Who has listened longest, of those that listen for any of the signals. */
+static uint32_t first_listener(const struct model *model, enum model_kind kind,
+                               uint32_t target, uint64_t signals)
+{
+    uint32_t first = MODEL_NONE;
+
+    for (uint32_t i = 0; i < MODEL_MESSAGES; i++)
+        if (listens(&model->messages[i], kind, target) &&
+            (model->messages[i].request.signals & signals) &&
+            (first == MODEL_NONE ||
+             model->messages[i].since < model->messages[first].since))
+            first = i;
+    return first;
+}
+
+/* The message ends with an error. */
+static void fail(struct model *model, uint32_t which, int32_t error)
+{
+    model->messages[which].request.live = false;
+    model->messages[which].result.error = error;
+    come(model, which);
+}
+
+/* There will be no more signals. */
+static void end_listening(struct model *model, enum model_kind kind, uint32_t target)
+{
+    uint32_t first;
+
+    while ((first = first_listener(model, kind, target, UINT64_MAX)) != MODEL_NONE)
+        fail(model, first, -ESRCH);
+}
+
 /* Posted signals go to those who listen. */
 static void distribute(struct model *model, struct model_watch *target,
                        enum model_kind kind)
@@ -152,13 +184,7 @@ static void distribute(struct model *model, struct model_watch *target,
     uint64_t *signals = posted(target, kind);
 
     for (uint32_t round = 0; round < MODEL_MESSAGES; round++) {
-        uint32_t first = MODEL_NONE; /* who has listened longest */
-        for (uint32_t i = 0; i < MODEL_MESSAGES; i++)
-            if (listens(&model->messages[i], kind, target->name) &&
-                (model->messages[i].request.signals & *signals) &&
-                (first == MODEL_NONE ||
-                 model->messages[i].since < model->messages[first].since))
-                first = i;
+        uint32_t first = first_listener(model, kind, target->name, *signals);
         if (first == MODEL_NONE)
             return;
         struct model_message *message = &model->messages[first];
@@ -177,6 +203,10 @@ static bool listen(struct model *model, uint32_t which, int32_t *error)
     struct model_watch *target = target_named(model, message->target);
     uint64_t ready = *posted(target, message->request.kind) & message->request.signals;
 
+    if (target->ended) {
+        *error = -ESRCH;
+        return true;
+    }
     if (ready && !message->request.live) {
         *posted(target, message->request.kind) &= ~ready;
         set(&message->result, (uint32_t)ready, (uint32_t)(ready >> 32), 0, 0);
@@ -300,9 +330,7 @@ int32_t model_cancel(struct model *model, uint32_t which)
     if (message->state == MODEL_IDLE || message->orphan ||
         (message->state != MODEL_WAITING && !message->request.live))
         return -ESRCH;
-    message->request.live = false;
-    message->result.error = -ECANCELED;
-    come(model, which);
+    fail(model, which, -ECANCELED);
     return 0;
 }
 
@@ -350,8 +378,10 @@ void model_kill(struct model *model, uint32_t target, uint32_t status)
     watch->ended = true;
     watch->status = status;
     come_all(model, MODEL_THREAD_END, watch->name, &result);
+    end_listening(model, MODEL_THREAD_SIGNALS, watch->name);
     set(&result, KILLED, status, 0, 0);
     come_all(model, MODEL_PROCESS_END, watch->name, &result);
+    end_listening(model, MODEL_PROCESS_SIGNALS, watch->name);
 }
 
 void model_new_target(struct model *model, uint32_t target)
