@@ -273,9 +273,10 @@ static bool thread_ends_in_an_upcall(void)
     upcall_hook = NULL;
     right = right && upcalls_were(1) && stage_info(stage_threads[0]).ended && post(1) &&
             upcalls_were(1);
-    /* The port is a queue now, until it has another thread. */
+    /* The port is a queue now, until it has another thread; also what listened to the
+     * one that ended has come back. */
     struct reply_policy policy = upcall_policy(HANDLE_SELF);
-    right = right && limen_reply_port_policy(ports[0], &policy) == 0 && upcalls_were(2);
+    right = right && limen_reply_port_policy(ports[0], &policy) == 0 && upcalls_were(3);
     right = stage_close() && right;
     return closed(ports[0]) && right;
 }
