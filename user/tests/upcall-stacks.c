@@ -290,8 +290,8 @@ static bool handle_one(enum action action)
     policy.stack_size = 0x1000;
     reply_port = handle_of(limen_reply_port_create(&policy));
     right = right && limen_process_fault_endpoint(HANDLE_SELF, stage_endpoints[0]) == 0 &&
-            listen_for(&heard, reply_port, stage_threads[WORKER], 1) &&
-            post_to(stage_threads[WORKER], 1) == 0;
+            listen_for(&heard, reply_port, HANDLE_SELF, 1) &&
+            post_to(HANDLE_SELF, 1) == 0;
     stage_settle();
     right = right && fault_came() && change(action, stage_threads[WORKER]) &&
             limen_reply(0, 0, 0, 0) == 0;
