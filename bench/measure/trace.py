@@ -68,6 +68,11 @@ PATHS = [
          "The server's turn and its answer, to the client's next instruction. The first "
          "five instructions are the server's work, which no measure counts.",
          "path_call_back"),
+    Path("post_to_upcall", PENTIUM3, "sysenter", "async", "path_post",
+         "A signal posted to the own thread by int 0x81, to its upcall's first "
+         "instruction.", "upcall_of_post"),
+    Path("async_roundtrip", PENTIUM3, "sysenter", "async", "path_send_wait",
+         "A request sent to another process by int 0x81, and its answer waited for."),
     Path("fault_fresh_page", PENTIUM3, "sysenter", "fault", "path_touch",
          "The first touch of a page."),
 ]
