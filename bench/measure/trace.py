@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The path of the guest through one turn of a loop of user/bench/measures/loops.S: every
+"""The path of the guest through one turn of a loop of user/bench/measures: every
 instruction, in order, with the function it stands in and its disassembly.
 
 A loop is found by its label `path_NAME`. The trace begins where a turn begins and ends

@@ -1,47 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The loops of system-call messages, as functions of C (see ruler.h, of type ruler_loop;
- * `address` is that of a struct async_call).
+ * The loops of system-call messages (see loop.inc); `address` is that of a struct
+ * async_call.
  */
 #include <limen/layout.h>
 
 #include "async.h"
+#include "loop.inc"
 
 #define SYSCALL(nr, name, params, words, args) .set SYS_##name, nr;
 #include <limen/syscalls.def>
-
-/*
- *      24(%esp)  address
- *      20(%esp)  iterations
- *      16(%esp)  return address
- *         (%esp) what the caller keeps
- * ebp = address, edi = the first reading, esi = turns to make.
- */
-.macro loop_begin name
-        .globl  loop_\name, path_\name
-loop_\name:
-        pushl   %ebp
-        pushl   %ebx
-        pushl   %esi
-        pushl   %edi
-        movl    20(%esp), %esi
-        movl    24(%esp), %ebp
-        rdtsc
-        movl    %eax, %edi
-path_\name:
-.endm
-
-.macro loop_end name
-        decl    %esi
-        jnz     path_\name
-        rdtsc
-        subl    %edi, %eax
-        popl    %edi
-        popl    %esi
-        popl    %ebx
-        popl    %ebp
-        ret
-.endm
 
 /* BODY_SEND instructions. */
 .macro send

@@ -1,27 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The clients' loops of the calls that are measured, as functions of C (see ruler.h, of
- * type ruler_loop; `address` is that of a struct call_words, or of a struct call_long).
- * The counter stands on the stack, for the words take all registers.
+ * The clients' loops of the calls that are measured (see loop.inc); `address` is that of
+ * a struct call_words, or of a struct call_long. The counter stands on the stack, for the
+ * words take all registers.
  */
+#include "loop.inc"
 #include "server.h"
 
 #define SYSCALL(nr, name, params, words, args) .set SYS_##name, nr;
 #include <limen/syscalls.def>
 
-/*
- *      24(%esp)  address
- *      20(%esp)  iterations
- *      16(%esp)  return address
- *         (%esp) what the caller keeps
- */
-.macro loop_begin name
-        .globl  loop_\name
-loop_\name:
-        pushl   %ebp
-        pushl   %ebx
-        pushl   %esi
-        pushl   %edi
+/* ecx = address, before the turns and after them. */
+.macro call_begin name
+        frame_begin \name
         movl    24(%esp), %ecx
         pushl   20(%esp)
 .endm
@@ -44,14 +35,6 @@ loop_\name:
         subl    %edx, %eax
         popl    %edx
         movl    24(%esp), %ecx
-.endm
-
-.macro loop_end
-        popl    %edi
-        popl    %esi
-        popl    %ebx
-        popl    %ebp
-        ret
 .endm
 
 /* Endpoint and words, between a struct call_words and the registers. */
@@ -78,7 +61,7 @@ loop_\name:
         .globl  path_call, path_call_back, path_call_long, path_call_long_back
         .text
 
-loop_begin call
+call_begin call
         load_words
         turns_begin
 path_call:
@@ -86,19 +69,19 @@ path_call:
 path_call_back:
         turns_end path_call
         store_words
-loop_end
+frame_end
 
-loop_begin call_int80
+call_begin call_int80
         load_words
         turns_begin
 1:      movl    $SYS_call, %eax
         int     $VECTOR_SYSTEM_CALL
         turns_end 1b
         store_words
-loop_end
+frame_end
 
 /* Tells the server when it called. */
-loop_begin call_one_way
+call_begin call_one_way
         load_words
         turns_begin
 2:      rdtsc
@@ -106,11 +89,11 @@ loop_begin call_one_way
         cross_to call, 3f
 3:      turns_end 2b
         store_words
-loop_end
+frame_end
 
 /* A struct call_long: endpoint, and the address of the message, which is also its first
  * word, and so the answer's. */
-loop_begin call_long
+call_begin call_long
         movl    (%ecx), %ebx
         movl    4(%ecx), %esi
         turns_begin
@@ -118,6 +101,6 @@ path_call_long:
         cross_to message_call, path_call_long_back
 path_call_long_back:
         turns_end path_call_long
-loop_end
+frame_end
 
         .section .note.GNU-stack, "", @progbits

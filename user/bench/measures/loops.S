@@ -1,45 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The loops that are measured, as functions of C (see ruler.h). Between the two RDTSCs
- * every instruction counts. `path_NAME` is where each turn of loop_NAME begins:
- * tools/count-path traces from there to there.
- *
- * A body may use eax, ecx and edx, moves ebx on if it likes, and keeps esi, edi and ebp,
- * as every system call does.
+ * The loops of what needs no other program (see loop.inc). A body may use all registers
+ * but esi and edi, which every system call keeps.
  */
 #include <limen/layout.h>
 
+#include "loop.inc"
+
 #define SYSCALL(nr, name, params, words, args) .set SYS_##name, nr;
 #include <limen/syscalls.def>
-
-/*
- *      20(%esp)  address
- *      16(%esp)  iterations
- *      12(%esp)  return address
- */
-.macro loop_begin name
-        .globl  loop_\name, path_\name
-loop_\name:
-        pushl   %ebx
-        pushl   %esi
-        pushl   %edi
-        movl    16(%esp), %esi
-        movl    20(%esp), %ebx
-        rdtsc
-        movl    %eax, %edi
-path_\name:
-.endm
-
-.macro loop_end name
-        decl    %esi
-        jnz     path_\name
-        rdtsc
-        subl    %edi, %eax
-        popl    %edi
-        popl    %esi
-        popl    %ebx
-        ret
-.endm
 
         .text
 
@@ -69,8 +38,8 @@ loop_begin null_syscall
 loop_end null_syscall
 
 loop_begin touch
-        movb    $1, (%ebx)
-        addl    $PAGE_SIZE, %ebx
+        movb    $1, (%ebp)
+        addl    $PAGE_SIZE, %ebp
 loop_end touch
 
 loop_begin yield

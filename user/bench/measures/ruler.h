@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The ruler: under QEMU's `-icount shift=0,sleep=off` the TSC counts guest instructions,
- * one each. The loops in loops.S run a few instructions over and over between two
+ * one each. The loops (loop.inc) run a few instructions over and over between two
  * readings; what the loop itself and the user's instructions in it cost is known from
  * counting their lines, and everything else is the kernel's.
  *
@@ -24,7 +24,7 @@
 #define BODY_SYSCALL 2u
 #define BODY_TOUCH 2u
 
-/* A loop of loops.S: runs its body so often, answers the ticks between its readings. */
+/* A loop: runs its body so often, answers the ticks between its readings. */
 typedef uint32_t ruler_loop(uint32_t iterations, uint32_t address);
 
 ruler_loop loop_empty;
