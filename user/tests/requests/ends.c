@@ -9,11 +9,6 @@ static struct system_message message, other;
 static struct system_message many[MANY];
 static struct message texts[MANY];
 
-static bool begin(void)
-{
-    return stage_open(1) && req_serve(0, HIGH);
-}
-
 /* One that is being served, one behind it. */
 static bool two_in_flight(handle_t port, uint32_t first)
 {
@@ -26,14 +21,13 @@ static bool two_in_flight(handle_t port, uint32_t first)
 
 bool server_leaves(void)
 {
-    bool right = begin();
+    bool right = req_begin();
     handle_t port = req_queue();
     right = right && two_in_flight(port, SERVE_DIE) && req_comes(port, &message, -EPIPE);
     /* The next server goes on. */
     right = right && limen_msg_test(port, &other) == -EAGAIN && req_serve(1, HIGH) &&
             req_comes(port, &other, 0) && req_answer(&other, 3, 0, 0);
-    right = req_close(port) && right;
-    return stage_close() && right;
+    return req_end(port, right);
 }
 
 /* A server of another process, with the port that it was given. */
@@ -69,8 +63,8 @@ bool server_killed(void)
                            .receive_size = BYTES};
     memset(bytes, 1, BYTES);
     message = req_long(port, &text);
-    right = right && req_in_flight(stage_endpoints[0], &message) &&
-            req_comes(port, &message, 0) && bytes[0] == 2 && bytes[BYTES - 1] == 2;
+    right =
+        right && req_asked(port, &message, 0) && bytes[0] == 2 && bytes[BYTES - 1] == 2;
     right = right && two_in_flight(port, SERVE_KEEP) &&
             limen_process_kill(child.process, 0) == 0 &&
             req_comes(port, &message, -EPIPE);
@@ -80,8 +74,7 @@ bool server_killed(void)
             req_answer(&other, 3, 0, 0);
     right = right && limen_process_kill(child.process, 0) == 0;
     child_close(&child);
-    right = req_close(port) && right;
-    return stage_close() && right;
+    return req_end(port, right);
 }
 
 bool port_closed(void)
@@ -102,14 +95,13 @@ bool port_closed(void)
             limen_reply(0, 1, 2, 3) == 0 && req_comes(port, &many[0], 0);
     right = req_close(stage_endpoints[0]) && right;
     stage_ports[0].value = 0;
-    right = req_close(port) && right;
-    return stage_close() && right;
+    return req_end(port, right);
 }
 
 /* In the queue, received, deferred, come back: all go with the port. */
 bool reply_port_closed(void)
 {
-    bool right = begin();
+    bool right = req_begin();
     uint32_t before = req_handles();
     handle_t port = req_queue();
     uint32_t kinds[] = {SERVE_ADD, SERVE_DEFER, SERVE_KEEP, SERVE_ADD};
@@ -131,13 +123,11 @@ bool reply_port_closed(void)
 
 bool reply_handle_dropped(void)
 {
-    bool right = begin();
+    bool right = req_begin();
     handle_t port = req_queue();
     message = req_call(port, SERVE_SILENT, 0, 0);
-    right = right && req_in_flight(stage_endpoints[0], &message) &&
-            req_comes(port, &message, -EPIPE);
-    right = req_close(port) && right;
-    return stage_close() && right;
+    right = right && req_asked(port, &message, -EPIPE);
+    return req_end(port, right);
 }
 
 static void send_what_is_refused(uint32_t endpoint)
@@ -153,7 +143,7 @@ bool sender_refused(void)
 {
     struct child child;
     struct process_end end;
-    bool right = begin() && twin_load(&child, TWIN_PAGES);
+    bool right = req_begin() && twin_load(&child, TWIN_PAGES);
     long there = limen_handle_give(child.process, stage_endpoints[0], RIGHTS_SAME);
     right =
         right && there > 0 && twin_start(&child, send_what_is_refused, (uint32_t)there);
@@ -184,7 +174,7 @@ static bool send_for_handles(handle_t endpoint, handle_t port)
 
 bool uncollected_handles(void)
 {
-    bool right = begin();
+    bool right = req_begin();
     uint32_t before = req_handles();
     handle_t port = req_queue();
     right = right && send_for_handles(stage_endpoints[0], port);
@@ -215,7 +205,7 @@ bool sender_dies_with_handles(void)
 {
     struct child child;
     struct process_end end;
-    bool right = begin() && twin_load(&child, TWIN_PAGES);
+    bool right = req_begin() && twin_load(&child, TWIN_PAGES);
     long there = limen_handle_give(child.process, stage_endpoints[0], RIGHTS_SAME);
     right = right && there > 0 && twin_start(&child, die_with_handles, (uint32_t)there) &&
             child_wait(child, &end) == EXIT_0;
@@ -236,8 +226,7 @@ bool cancelled_in_the_queue(void)
             req_comes(port, &many[1], -ECANCELED) && req_serve(0, HIGH) &&
             req_comes(port, &many[0], 0) && req_comes(port, &many[2], 0) &&
             step_ok(served_count == 2, "served", served_count);
-    right = req_close(port) && right;
-    return stage_close() && right;
+    return req_end(port, right);
 }
 
 bool cancelled_when_received(void)
@@ -246,22 +235,18 @@ bool cancelled_when_received(void)
     handle_t port = req_queue();
     struct limen_words words;
     message = req_call(port, 1, 2, 3);
-    right = right && req_in_flight(stage_endpoints[0], &message) &&
-            limen_receive_words(stage_ports[0], &words, NULL) == MESSAGE_CALL &&
-            limen_msg_cancel(&message) == 0 && limen_reply(0, 4, 5, 6) == -ESRCH &&
-            req_comes(port, &message, -ECANCELED) && message.words[0] == 0;
+    right = right && req_received(&message, &words) && limen_msg_cancel(&message) == 0 &&
+            limen_reply(0, 4, 5, 6) == -ESRCH && req_comes(port, &message, -ECANCELED) &&
+            message.words[0] == 0;
     /* And once more with bytes: who asks for them is told. */
     uint8_t byte;
     struct message text = {.send = &byte, .send_size = 1};
     message = req_long(port, &text);
-    right = right && req_in_flight(stage_endpoints[0], &message) &&
-            limen_receive_words(stage_ports[0], &words, NULL) == MESSAGE_CALL &&
-            limen_msg_cancel(&message) == 0 &&
+    right = right && req_received(&message, &words) && limen_msg_cancel(&message) == 0 &&
             limen_message_read((handle_t){0}, 0, &byte, 1) == -ESRCH &&
             limen_client_fault((handle_t){0}, 1) == -ESRCH &&
             limen_reply_defer() == -ESRCH && req_comes(port, &message, -ECANCELED);
-    right = req_close(port) && right;
-    return stage_close() && right;
+    return req_end(port, right);
 }
 
 bool cancelled_when_deferred(void)
@@ -271,13 +256,11 @@ bool cancelled_when_deferred(void)
     struct limen_words words;
     struct message answer = {.words = {9}};
     message = req_call(port, 1, 2, 3);
-    right = right && req_in_flight(stage_endpoints[0], &message) &&
-            limen_receive_words(stage_ports[0], &words, NULL) == MESSAGE_CALL;
+    right = right && req_received(&message, &words);
     handle_t reply = handle_of(limen_reply_defer());
     right = right && limen_msg_cancel(&message) == 0 &&
             limen_reply_to(reply, &answer) == -ESRCH &&
             limen_reply_to(reply, &answer) == -EBADF &&
             req_comes(port, &message, -ECANCELED);
-    right = req_close(port) && right;
-    return stage_close() && right;
+    return req_end(port, right);
 }

@@ -29,16 +29,13 @@ bool time_out_in_the_queue(void)
     uint64_t soon = clock_now() + MILLISECOND;
     message = req_call(port, 1, 2, 3);
     message.time = soon;
-    right = right && req_in_flight(stage_endpoints[0], &message) &&
-            req_comes(port, &message, -ETIMEDOUT) && clock_now() >= soon;
+    right = right && req_asked(port, &message, -ETIMEDOUT) && clock_now() >= soon;
     uint64_t past = 1;
     right = right && limen_receive_words(stage_ports[0], &words, &past) == -ETIMEDOUT;
     message = req_call(port, 1, 2, 3);
     message.time = 1;
-    right = right && req_in_flight(stage_endpoints[0], &message) &&
-            req_comes(port, &message, -ETIMEDOUT);
-    right = req_close(port) && right;
-    return stage_close() && right;
+    right = right && req_asked(port, &message, -ETIMEDOUT);
+    return req_end(port, right);
 }
 
 bool time_out_when_received(void)
@@ -57,8 +54,7 @@ bool time_out_when_received(void)
         right = right && req_comes(port, &message, -ETIMEDOUT);
     }
     right = right && limen_reply(0, 1, 1, 1) == -ESRCH;
-    right = req_close(port) && right;
-    return stage_close() && right;
+    return req_end(port, right);
 }
 
 /* One round: a request whose time is `delay` after it was received, and a long answer.
@@ -101,8 +97,7 @@ bool time_out_amid_a_long_answer(void)
     }
     right = right && step_ok(late == 0, "late, always", late);
     (void)limen_memory_unmap(HANDLE_SELF, (uint32_t)to, 2 * LARGE);
-    right = req_close(port) && right;
-    return stage_close() && right;
+    return req_end(port, right);
 }
 
 /* The same while the server copies what came. */
@@ -134,8 +129,7 @@ bool time_out_amid_a_long_call(void)
     right = right && step_ok(late == 0, "late, always", late);
     (void)limen_message_window(NULL);
     (void)limen_memory_unmap(HANDLE_SELF, (uint32_t)from, 2 * LARGE);
-    right = req_close(port) && right;
-    return stage_close() && right;
+    return req_end(port, right);
 }
 
 /* A server that has inherited the priority of a request: it answers, by words or by bytes
@@ -178,8 +172,7 @@ bool time_out_where_priority_is_lent(void)
     for (uint32_t round = 0; right && round < 2700; round++)
         right = late_where_lent(port, round);
     right = right && step_ok(stage_priority(0) == LESS, "priority", stage_priority(0));
-    right = req_close(port) && right;
-    return stage_close() && right;
+    return req_end(port, right);
 }
 
 /* All at one moment, each in the queue of the same server, which is relieved. */
@@ -207,8 +200,7 @@ bool time_outs_of_many(void)
             limen_msg_cancel(&keep) == 0 && req_comes(port, &keep, -ECANCELED) &&
             step_ok(stage_priority(0) == LESS, "priority", stage_priority(0));
     stage_tell(&stage_stop, 1);
-    right = req_close(port) && right;
-    return stage_close() && right;
+    return req_end(port, right);
 }
 
 /* A server that answers at once, and a cancellation that a timer's interrupt puts before

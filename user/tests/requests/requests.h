@@ -50,6 +50,12 @@ static inline bool req_serve(uint32_t which, uint32_t priority)
     return stage_start(which, serve, priority);
 }
 
+/* Begins a case that has one port and one server. */
+static inline bool req_begin(void)
+{
+    return stage_open(1) && req_serve(0, HIGH);
+}
+
 static inline bool req_close(handle_t handle)
 {
     long error = limen_handle_close(handle);
@@ -101,12 +107,34 @@ static inline bool req_comes(handle_t port, struct system_message *message, long
     return step_ok(error == wanted && message->error == wanted, "came back", error);
 }
 
+/* Sends it to the stage's first port: it comes back with this error. */
+static inline bool req_asked(handle_t port, struct system_message *message, long wanted)
+{
+    return req_in_flight(stage_endpoints[0], message) && req_comes(port, message, wanted);
+}
+
+/* Sends it to the stage's first port, where it is received. */
+static inline bool req_received(struct system_message *message, struct limen_words *words)
+{
+    if (!req_in_flight(stage_endpoints[0], message))
+        return false;
+    long kind = limen_receive_words(stage_ports[0], words, NULL);
+    return step_ok(kind == MESSAGE_CALL, "received", kind);
+}
+
 static inline bool req_answer(const struct system_message *message, uint32_t w0,
                               uint32_t w1, uint32_t w2)
 {
     return step_ok(message->words[0] == w0 && message->words[1] == w1 &&
                        message->words[2] == w2,
                    "answer's first word", message->words[0]);
+}
+
+/* Ends a case that had a server's port and this reply port. */
+static inline bool req_end(handle_t port, bool right)
+{
+    right = req_close(port) && right;
+    return stage_close() && right;
 }
 
 /* What this process has: handles, messages in flight included. */

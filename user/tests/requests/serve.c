@@ -20,7 +20,8 @@ static void note(const struct message *message)
     served_count++;
 }
 
-/* Fetches 7 bytes from place 5000 of the sender's, and puts them where its room ends. */
+/* Fetches 7 bytes from place 5000 of the sender's, and puts them where its room ends. The
+ * answer: how many these were, and how many are behind the last. */
 static void parts(struct message *message)
 {
     uint8_t part[7];
@@ -28,9 +29,8 @@ static void parts(struct message *message)
     long got = limen_message_read(now, 5000, part, sizeof(part));
     long put = limen_message_write(now, BYTES - sizeof(part), part, sizeof(part));
     long past = limen_message_read(now, BYTES, part, sizeof(part));
-    message->words[0] = (uint32_t)got;
-    message->words[1] = (uint32_t)put;
-    message->words[2] = (uint32_t)past;
+    message->words[0] = (uint32_t)(got + put);
+    message->words[1] = (uint32_t)past;
 }
 
 static void release(struct message *message)

@@ -8,14 +8,9 @@ static uint8_t sent[BYTES], got[BYTES];
 static struct system_message message, other;
 static struct system_message many[THOUSAND];
 
-static bool begin(void)
-{
-    return stage_open(1) && req_serve(0, HIGH);
-}
-
 bool words_by_one_loop(void)
 {
-    bool right = begin();
+    bool right = req_begin();
     handle_t port = req_queue();
     uint32_t words[3] = {SERVE_ADD, 30, 12};
     for (int i = 0; i < 3; i++) {
@@ -34,13 +29,12 @@ bool words_by_one_loop(void)
     right = right && req_in_flight(badged, &message) && req_comes(port, &message, 0) &&
             req_answer(&message, 3, 0xbad9e, 0);
     right = req_close(badged) && right;
-    right = req_close(port) && right;
-    return stage_close() && right;
+    return req_end(port, right);
 }
 
 bool bytes_both_ways(void)
 {
-    bool right = begin();
+    bool right = req_begin();
     handle_t port = req_queue();
     for (uint32_t i = 0; i < BYTES; i++)
         sent[i] = (uint8_t)(i * 7 + i / 256);
@@ -51,8 +45,7 @@ bool bytes_both_ways(void)
                            .receive_size = BYTES};
     memset(got, 0, BYTES);
     message = req_long(port, &text);
-    right = right && req_in_flight(stage_endpoints[0], &message) &&
-            req_comes(port, &message, 0) &&
+    right = right && req_asked(port, &message, 0) &&
             req_answer(&message, MESSAGE_TAG(0, 0, BYTES), SERVE_BYTES, 5);
     for (uint32_t i = 0; right && i < BYTES; i++)
         right = got[i] == (uint8_t)(sent[i] + 1);
@@ -68,13 +61,12 @@ bool bytes_both_ways(void)
             req_answer(&other, MESSAGE_TAG(0, 0, BYTES), SERVE_BYTES, 5);
     for (uint32_t i = 0; right && i < BYTES; i++)
         right = got[i] == (i < 5001 ? (uint8_t)(sent[i] + 1) : 0);
-    right = req_close(port) && right;
-    return stage_close() && right;
+    return req_end(port, right);
 }
 
 bool handles_both_ways(void)
 {
-    bool right = begin();
+    bool right = req_begin();
     uint32_t before = req_handles();
     handle_t port = req_queue();
     struct message text = {
@@ -84,8 +76,8 @@ bool handles_both_ways(void)
         text.rights[i] = RIGHTS_SAME;
     }
     message = req_long(port, &text);
-    right = right && req_in_flight(stage_endpoints[0], &message) &&
-            req_comes(port, &message, 0) && MESSAGE_HANDLE_COUNT(message.words[0]) == 3;
+    right = right && req_asked(port, &message, 0) &&
+            MESSAGE_HANDLE_COUNT(message.words[0]) == 3;
     for (int i = 0; right && i < 3; i++) {
         other = req_call(port, SERVE_ADD, 20, (uint32_t)i);
         right = text.handles[i].value != stage_endpoints[0].value &&
@@ -99,7 +91,7 @@ bool handles_both_ways(void)
 
 bool parts_of_bytes(void)
 {
-    bool right = begin();
+    bool right = req_begin();
     handle_t port = req_queue();
     for (uint32_t i = 0; i < BYTES; i++)
         sent[i] = (uint8_t)(i * 3);
@@ -110,18 +102,16 @@ bool parts_of_bytes(void)
                            .receive = got,
                            .receive_size = BYTES};
     message = req_long(port, &text);
-    right = right && req_in_flight(stage_endpoints[0], &message) &&
-            req_comes(port, &message, 0) && message.words[1] == 7 &&
-            message.words[2] == 7;
+    right = right && req_asked(port, &message, 0) && message.words[1] == 14 &&
+            message.words[2] == 0;
     for (uint32_t i = 0; right && i < 7; i++)
         right = got[BYTES - 7 + i] == sent[5000 + i];
-    right = req_close(port) && right;
-    return stage_close() && right;
+    return req_end(port, right);
 }
 
 bool answered_later(void)
 {
-    bool right = begin();
+    bool right = req_begin();
     handle_t port = req_queue();
     for (uint32_t i = 0; i < 8; i++) {
         many[i] = req_call(port, SERVE_DEFER, 100 + i, 0);
@@ -136,8 +126,7 @@ bool answered_later(void)
                 words[0] == 0 && req_comes(port, &many[i], 0) &&
                 req_answer(&many[i], 100 + i, 77, 78);
     }
-    right = req_close(port) && right;
-    return stage_close() && right;
+    return req_end(port, right);
 }
 
 bool thousand_in_a_queue(void)
@@ -157,8 +146,7 @@ bool thousand_in_a_queue(void)
                 req_answer(came, i + 1, 0, 0);
     }
     right = right && step_ok(served_count == THOUSAND, "served", served_count);
-    right = req_close(port) && right;
-    return stage_close() && right;
+    return req_end(port, right);
 }
 
 /* Sends a request at its own priority, which is what the queue goes by. */
@@ -193,14 +181,13 @@ bool by_priority(void)
             step_ok(stage_priority(4) == LEAST, "taken back", stage_priority(4)) &&
             req_comes(port, &message, -ECANCELED);
     stage_tell(&stage_stop, 1);
-    right = req_close(port) && right;
-    return stage_close() && right;
+    return req_end(port, right);
 }
 
 /* An array of requests to a server above the sender, which runs amid it. */
 bool array_gives_way(void)
 {
-    bool right = begin();
+    bool right = req_begin();
     handle_t port = req_queue();
     for (int gate = 0; right && gate < 2; gate++) {
         struct limen_crossing crossing = {
@@ -218,8 +205,7 @@ bool array_gives_way(void)
             right = right && req_comes(port, &many[i], 0) &&
                     req_answer(&many[i], i + 1, 0, 0);
     }
-    right = req_close(port) && right;
-    return stage_close() && right;
+    return req_end(port, right);
 }
 
 /* Takes the sender's endpoint away when it gets the first. */
@@ -251,8 +237,7 @@ bool array_loses_its_endpoint(void)
                 step_ok(limen_msg_cancel(&many[i]) == (i < crossing.count ? 0 : -ESRCH),
                         "in flight", i);
     stage_tell(&stage_stop, 1);
-    right = req_close(port) && right;
-    return stage_close() && right;
+    return req_end(port, right);
 }
 
 bool to_oneself(void)
@@ -261,20 +246,18 @@ bool to_oneself(void)
     handle_t port = req_queue();
     struct limen_words words;
     message = req_call(port, 1, 2, 3);
-    right = right && req_in_flight(stage_endpoints[0], &message) &&
-            limen_receive_words(stage_ports[0], &words, NULL) == MESSAGE_CALL &&
-            words.words[0] == 1 && words.words[2] == 3 &&
+    right = right && req_received(&message, &words) && words.words[0] == 1 &&
+            words.words[2] == 3 &&
             limen_receive_words(stage_ports[0], &words, NULL) == -EBUSY &&
             limen_reply(0, 4, 5, 6) == 0 && limen_reply(0, 4, 5, 6) == -ESRCH &&
             req_comes(port, &message, 0) && req_answer(&message, 4, 5, 6);
-    right = req_close(port) && right;
-    return stage_close() && right;
+    return req_end(port, right);
 }
 
 /* What cannot be sent is over at once, and has changed nothing. */
 bool at_once_refused(void)
 {
-    bool right = begin();
+    bool right = req_begin();
     uint32_t before = req_handles();
     handle_t port = req_queue();
     struct message text = {.words = {SERVE_ADD}, .handle_count = 5};
