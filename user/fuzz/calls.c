@@ -9,6 +9,7 @@
 #include <limen/syscall.h>
 #include <string.h>
 
+#include "../tests/errors.h"
 #include "fuzz.h"
 
 #define ARRAY_COUNT(array) (sizeof(array) / sizeof(*(array)))
@@ -756,15 +757,7 @@ void call_learn(struct crossing *crossing)
 
 uint32_t call_judge(const struct crossing *crossing)
 {
-    static const int known[] = {
-#define ERROR(name, number, text) number,
-#include <limen/errors.def>
-#undef ERROR
-    };
-    bool right = crossing->result >= 0;
-    for (uint32_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-        right = right || crossing->result == -known[i];
-    if (!right)
+    if (crossing->result < 0 && !is_known_error(crossing->result))
         return VERDICT_UNKNOWN_ERROR;
     if (crossing->number == SYS_LIMEN_sendsys)
         return crossing->words[0] == crossing->after[0] &&

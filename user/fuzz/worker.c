@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "../tests/int81.h"
 #include "fuzz.h"
 
 struct fuzz_state state;
@@ -30,24 +31,14 @@ static _Noreturn void end(uint32_t verdict)
 /* The gate of system-call messages, by which all other registers are kept. */
 static void cross_int81(struct crossing *crossing)
 {
-    uint32_t a = crossing->words[0], c = crossing->words[1], d = crossing->words[2];
-    uint32_t b = crossing->words[3], S = 0x51525354, D = 0x61626364, kept = 0;
-    __asm__ volatile("pushl %%ebp\n\t"
-                     "movl $0x71727374, %%ebp\n\t"
-                     "int $0x81\n\t"
-                     "cmpl $0x71727374, %%ebp\n\t"
-                     "popl %%ebp\n\t"
-                     "sete %[kept]"
-                     : "+a"(a), "+b"(b), "+c"(c), "+d"(d), "+S"(S),
-                       "+D"(D), [kept] "+m"(*(uint8_t *)&kept)
-                     :
-                     : "memory", "cc");
-    bool right = kept && S == 0x51525354 && D == 0x61626364;
-    crossing->result = (long)a;
-    crossing->after[0] = right ? crossing->words[0] : ~crossing->words[0];
-    crossing->after[1] = c;
-    crossing->after[2] = d;
-    crossing->after[3] = b;
+    const uint32_t *words = crossing->words;
+    struct int81 after = {words[0], words[3], words[1], words[2]};
+    bool right = int81_cross(&after);
+    crossing->result = (long)after.eax;
+    crossing->after[0] = right ? words[0] : ~words[0];
+    crossing->after[1] = after.ecx;
+    crossing->after[2] = after.edx;
+    crossing->after[3] = after.ebx;
 }
 
 /* Crosses by the gate, and keeps all that comes back. */

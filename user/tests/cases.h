@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A test program as a list of cases: CASE(name, what it shows) for each function
- * `bool name(void)`. A case passes if it answers true and every page frame that it took
- * is free again afterwards. Where it cannot be run here it says so with case_skip.
+ * A test program as a list of cases: what each shows, and its function. A case passes if
+ * it answers true and every page frame that it took is free again afterwards. Where it
+ * cannot be run here it says so with case_skip.
  */
 #ifndef TESTS_CASES_H
 #define TESTS_CASES_H

@@ -9,6 +9,8 @@
 #include <limen/async.h>
 
 #include "cases.h"
+#include "errors.h"
+#include "int81.h"
 
 #define GOOD_COUNT 4u
 
@@ -17,68 +19,34 @@ static struct system_message ticks;
 static const uint64_t past = 1;
 static handle_t port, server_port, endpoint;
 
-struct crossing {
-    uint32_t eax, ebx, ecx, edx;
-};
-
-/* Crosses; false: one of the others was not kept. */
-static bool cross(struct crossing *crossing)
-{
-    uint32_t S = 0x51525354, D = 0x61626364;
-    uint8_t kept = 0;
-    __asm__ volatile("pushl %%ebp\n\t"
-                     "movl $0x71727374, %%ebp\n\t"
-                     "int $0x81\n\t"
-                     "cmpl $0x71727374, %%ebp\n\t"
-                     "popl %%ebp\n\t"
-                     "sete %[kept]"
-                     : "+a"(crossing->eax), "+b"(crossing->ebx), "+c"(crossing->ecx),
-                       "+d"(crossing->edx), "+S"(S), "+D"(D), [kept] "+m"(kept)
-                     :
-                     : "memory", "cc");
-    return kept && S == 0x51525354 && D == 0x61626364;
-}
-
-static bool is_known(long result)
-{
-    static const int known[] = {
-#define ERROR(name, number, text) number,
-#include <limen/errors.def>
-#undef ERROR
-    };
-    for (uint32_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-        if (result == -known[i])
-            return true;
-    return result == 0;
-}
-
 static bool is_message(uint32_t address)
 {
     return address == (uint32_t)&ticks ||
            (address >= (uint32_t)good && address < (uint32_t)(good + GOOD_COUNT));
 }
 
-static bool says_nothing(const struct crossing *before, const struct crossing *after)
+static bool says_nothing(const struct int81 *before, const struct int81 *after)
 {
-    return is_known((int32_t)after->eax) && after->ebx == before->ebx &&
+    return (after->eax == 0 || is_known_error((long)after->eax)) &&
+           after->ebx == before->ebx &&
            (after->ecx == before->ecx || is_message(after->ecx)) &&
            (after->edx == before->edx || after->edx <= 1 ||
             after->edx <= before->edx / sizeof(struct system_message));
 }
 
 /* Where it might have to wait for ever. */
-static bool waits(const struct crossing *crossing)
+static bool waits(const struct int81 *crossing)
 {
     return crossing->edx == 0 && crossing->ebx == 0 && crossing->ecx != 0 &&
            (crossing->eax == SYSTEM_VERSION || crossing->eax == port.value);
 }
 
-static bool try_one(const struct crossing *before)
+static bool try_one(const struct int81 *before)
 {
-    struct crossing after = *before;
+    struct int81 after = *before;
     for (uint32_t i = 0; i < GOOD_COUNT; i++)
         good[i] = (struct system_message){.flags = MSG_ASYNC};
-    bool right = cross(&after) && says_nothing(before, &after);
+    bool right = int81_cross(&after) && says_nothing(before, &after);
     if (!right)
         tap_note("eax %x, ebx %x, ecx %x, edx %x: %x, %x, %x, %x", before->eax,
                  before->ebx, before->ecx, before->edx, after.eax, after.ebx, after.ecx,
@@ -114,7 +82,7 @@ static bool every_register(void)
         16,
         (uint32_t)&good[0],
         (uint32_t)&good[0] + 4,
-        (uint32_t)&cross,
+        (uint32_t)&is_message,
         0x48000000,
         KERNEL_BASE - 48,
         KERNEL_BASE - 16,
@@ -130,8 +98,8 @@ static bool every_register(void)
         for (uint32_t m = 0; m < COUNT(messages); m++)
             for (uint32_t s = 0; s < COUNT(sizes); s++)
                 for (uint32_t d = 0; d < COUNT(deadlines); d++) {
-                    struct crossing crossing = {ports[p], deadlines[d], messages[m],
-                                                sizes[s]};
+                    struct int81 crossing = {ports[p], deadlines[d], messages[m],
+                                             sizes[s]};
                     if (!waits(&crossing))
                         right = try_one(&crossing) && right;
                 }
