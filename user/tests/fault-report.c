@@ -12,6 +12,8 @@
 #include <limen/syscall.h>
 #include <limen/tap.h>
 
+#include "log-text.h"
+
 static char text[8192];
 
 __attribute__((noinline)) static int function_that_faults(volatile int *pointer)
@@ -37,18 +39,6 @@ __attribute__((noinline)) static int function_that_divides(volatile int *divisor
     return 100 / *divisor + 1;
 }
 
-static void read_log(uint32_t from)
-{
-    handle_t resource = {getauxval(AT_LIMEN_RESOURCE)};
-    uint32_t size = 0;
-    long part;
-    while (size < sizeof(text) - 1 &&
-           (part = limen_log_read(resource, from + size, text + size,
-                                  sizeof(text) - 1 - size)) > 0)
-        size += (uint32_t)part;
-    text[size] = '\0';
-}
-
 /* Runs this program once more, to fault in the way named, and reads what the log then
  * says. */
 static bool run_to_fault(const char *how_to, struct process_end *end)
@@ -62,8 +52,8 @@ static bool run_to_fault(const char *how_to, struct process_end *end)
         return false;
     bool right = limen_child_wait(&child, end, NULL) == 0;
     limen_child_close(&child);
-    read_log(info.log_end);
-    return right;
+    handle_t resource = {getauxval(AT_LIMEN_RESOURCE)};
+    return log_text(resource, info.log_end, text, sizeof(text)) && right;
 }
 
 static bool in_order(const char *first, const char *second)

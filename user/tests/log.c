@@ -5,6 +5,7 @@
 #include <limen/message.h>
 
 #include "cases.h"
+#include "log-text.h"
 
 static char text[2048];
 static handle_t whole;  /* the root resource */
@@ -13,14 +14,7 @@ static handle_t writer; /* what every program gets */
 /* The log from `from` on, into `text`. */
 static bool read_log(uint32_t from)
 {
-    uint32_t size = 0;
-    long part;
-    while (size < sizeof(text) - 1 &&
-           (part = limen_log_read(whole, from + size, text + size,
-                                  sizeof(text) - 1 - size)) > 0)
-        size += (uint32_t)part;
-    text[size] = '\0';
-    return part >= 0;
+    return log_text(whole, from, text, sizeof(text));
 }
 
 static long write_line(const char *line)

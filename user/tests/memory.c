@@ -366,16 +366,24 @@ static bool far_addresses(void)
 
 /* --- Quota --- */
 
-/* In a child: touch pages until the quota has none left. */
-static void touch_for_ever(uint32_t start)
+#define FAR_MORE 0x10000000u /* bytes: more than any quota here has */
+
+/* In a child: that many from `start` on. */
+static void map_far_more(uint32_t start)
 {
     struct memory_map map = {
         .address = start,
-        .size = 0x10000000,
+        .size = FAR_MORE,
         .flags = RW | MEMORY_FIXED,
     };
     if (limen_memory_map(HANDLE_SELF, &map) != 0)
         (void)limen_process_exit(1);
+}
+
+/* In a child: touch pages until the quota has none left. */
+static void touch_for_ever(uint32_t start)
+{
+    map_far_more(start);
     for (uint32_t at = start;; at += PAGE_SIZE)
         *byte_at(at) = 1;
 }
@@ -444,14 +452,8 @@ static bool memory_bomb(void)
 /* In a child: use up the quota by calls that write to fresh pages; an error must come. */
 static void copy_for_ever(uint32_t start)
 {
-    struct memory_map map = {
-        .address = start,
-        .size = 0x10000000,
-        .flags = RW | MEMORY_FIXED,
-    };
-    if (limen_memory_map(HANDLE_SELF, &map) != 0)
-        (void)limen_process_exit(1);
-    for (uint32_t at = start; at < start + map.size; at += PAGE_SIZE) {
+    map_far_more(start);
+    for (uint32_t at = start; at < start + FAR_MORE; at += PAGE_SIZE) {
         long result = limen_clock_get(CLOCK_ID_MONOTONIC, (uint64_t *)at);
         if (result != 0)
             (void)limen_process_exit(result == -ENOMEM || result == -EFAULT ? 0 : 2);

@@ -15,32 +15,10 @@
 #include <limen/message.h>
 #include <limen/tap.h>
 
+#include "call-table.h"
 #include "child.h"
 #include "cpu.h"
 #include "gate.h"
-
-#define CALL_MAX SYSCALL_BOUND_FIRST
-#define WORDS 4
-
-/* What the table says of one call: its arguments' types and names. */
-struct call {
-    const char *name;
-    const char *types[WORDS];
-    const char *arguments[WORDS];
-};
-
-#define TEXT(...) #__VA_ARGS__
-#define LIST(...) __VA_ARGS__
-#define ARG(type, n) TEXT(type)
-#define WORD(name) TEXT(name)
-#define SYSCALL(nr, callname, params, words, args) \
-    [nr] = {.name = #callname, .types = {LIST args}, .arguments = {LIST words}},
-static const struct call calls[CALL_MAX] = {
-#include <limen/syscalls.def>
-};
-#undef SYSCALL
-#undef ARG
-#undef WORD
 
 /* How a place in memory answers. */
 enum place_kind {
@@ -157,9 +135,9 @@ static bool is_message(uint32_t number)
 
 /* The arguments of a call that are not its pointer under test; all that succeed quickly.
  */
-static void other_arguments(uint32_t number, uint32_t words[WORDS])
+static void other_arguments(uint32_t number, uint32_t words[CALL_WORDS])
 {
-    for (int i = 0; i < WORDS; i++) {
+    for (int i = 0; i < CALL_WORDS; i++) {
         const char *type = calls[number].types[i];
         if (type == NULL)
             words[i] = 0;
@@ -201,7 +179,7 @@ static void other_arguments(uint32_t number, uint32_t words[WORDS])
 }
 
 /* For the deadline it waits, without waiting, else it sends. */
-static void sendsys_arguments(int argument, uint32_t words[WORDS])
+static void sendsys_arguments(int argument, uint32_t words[CALL_WORDS])
 {
     bool waits = argument == 3;
     words[0] = waits ? reply_port.value : SYSTEM_VERSION;
@@ -340,7 +318,7 @@ static void complain(const struct gate_choice *gate, const struct place *place,
 static void probe_place(const struct gate_choice *gate, uint32_t number, int argument,
                         const struct place *place)
 {
-    uint32_t words[WORDS];
+    uint32_t words[CALL_WORDS];
     const char *complaint;
     long answer;
     if (would_not_end(number, argument, place) || is_noise(number, place))
@@ -395,7 +373,7 @@ static void test_wrong_size(const struct wrong_size *wrong)
     unsigned int wrongs = 0;
     for (enum gate gate = GATE_INT80; gate < GATE_COUNT; gate++) {
         for (unsigned int i = 0; gate_is_open(gate) && i < 5; i++) {
-            uint32_t words[WORDS];
+            uint32_t words[CALL_WORDS];
             long answer;
             other_arguments(wrong->number, words);
             words[wrong->pointer] = 0 - sizes[i] + 16;
@@ -419,7 +397,7 @@ static void test_far_address(uint32_t number)
     const struct place *list = places(&count);
     unsigned int wrongs = 0;
     for (unsigned int i = 0; i < count; i++) {
-        uint32_t words[WORDS] = {0, list[i].address, address_of(good), 16};
+        uint32_t words[CALL_WORDS] = {0, list[i].address, address_of(good), 16};
         long answer = probe_cross(test_gate_int80, number, words);
         bool none = list[i].kind == PLACE_KERNEL || list[i].kind == PLACE_HOLE ||
                     (list[i].kind == PLACE_READ_ONLY && number == SYS_LIMEN_memory_write);
@@ -442,7 +420,7 @@ static unsigned int count_pointers(void)
 {
     unsigned int count = 0;
     for (uint32_t number = 0; number < CALL_MAX; number++)
-        for (int i = 0; i < WORDS; i++)
+        for (int i = 0; i < CALL_WORDS; i++)
             count += is_pointer(number, i);
     return count;
 }
@@ -450,7 +428,7 @@ static unsigned int count_pointers(void)
 static void test_all_pointers(void)
 {
     for (uint32_t number = 0; number < CALL_MAX; number++)
-        for (int i = 0; i < WORDS; i++)
+        for (int i = 0; i < CALL_WORDS; i++)
             if (is_pointer(number, i))
                 test_pointer(number, i);
 }

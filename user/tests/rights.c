@@ -10,6 +10,7 @@
 
 #include <limen/message.h>
 
+#include "call-table.h"
 #include "cases.h"
 
 #define RW (MEMORY_READ | MEMORY_WRITE)
@@ -41,11 +42,11 @@ struct row {
 };
 
 /* row.flags */
-#define TAKES_SELF (1u << 0)   /* 0 is HANDLE_SELF */
-#define MAKES_HANDLE (1u << 1) /* in this process's table */
-#define CHILD_FIRST (1u << 2)  /* words[0] is to be another process */
-#define CLOSES (1u << 3)       /* the handle is gone afterwards */
-#define TAKES_MEMORY (1u << 4) /* processes and memory objects alike */
+#define TAKES_SELF (1u << 0)    /* 0 is HANDLE_SELF */
+#define MAKES_HANDLE (1u << 1)  /* in this process's table */
+#define CHILD_FIRST (1u << 2)   /* words[0] is to be another process */
+#define CLOSES (1u << 3)        /* the handle is gone afterwards */
+#define TAKES_MEMORY (1u << 4)  /* processes and memory objects alike */
 #define TAKES_VERSION (1u << 5) /* what is below SYSTEM_VERSIONS is no handle */
 
 static uint8_t buffer[64];
@@ -171,24 +172,6 @@ static void make_rows(void)
                             {root.value, SYSCALL_BOUND_FIRST}, TAKES_SELF));
     add_row((struct row)ROW(client_fault, 0, REPLY, RIGHT_CONTROL, {0, 3}, TAKES_SELF));
 }
-
-/* The table of calls: which arguments are handles. */
-#define TEXT(...) #__VA_ARGS__
-#define LIST(...) __VA_ARGS__
-#define ARG(type, n) TEXT(type)
-#define WORD(name) TEXT(name)
-#define SYSCALL(nr, callname, params, words, args) \
-    [nr] = {.name = #callname, .types = {LIST args}, .arguments = {LIST words}},
-static const struct call {
-    const char *name;
-    const char *types[4];
-    const char *arguments[4];
-} calls[SYSCALL_BOUND_FIRST] = {
-#include <limen/syscalls.def>
-};
-#undef SYSCALL
-#undef ARG
-#undef WORD
 
 /* --- One call --- */
 
@@ -743,8 +726,8 @@ static bool has_row(uint32_t number, int argument)
 static bool every_handle_has_a_row(void)
 {
     bool right = true;
-    for (uint32_t number = 0; number < SYSCALL_BOUND_FIRST; number++) {
-        for (int i = 0; i < 4; i++) {
+    for (uint32_t number = 0; number < CALL_MAX; number++) {
+        for (int i = 0; i < CALL_WORDS; i++) {
             const char *type = calls[number].types[i];
             if (type == NULL || strcmp(type, "handle_t") != 0 || has_row(number, i))
                 continue;
