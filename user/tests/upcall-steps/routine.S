@@ -54,6 +54,13 @@
         popfl
 .endm
 
+/* The registers of a string instruction. */
+.macro  STRINGS from, to, count
+        movl    $\from, %esi
+        movl    $\to, %edi
+        movl    $\count, %ecx
+.endm
+
         .text
 routine:
         pushal
@@ -136,9 +143,7 @@ routine:
 
         /* Strings, both ways. */
         cld
-        movl    $routine_text, %esi
-        movl    $routine_spaces, %edi
-        movl    $23, %ecx
+        STRINGS routine_text, routine_spaces, 23
         rep
         movsb
         RECORD
@@ -149,9 +154,7 @@ routine:
         scasb
         RECORD
         std
-        movl    $routine_text + 20, %esi
-        movl    $routine_spaces + 200, %edi
-        movl    $11, %ecx
+        STRINGS routine_text + 20, routine_spaces + 200, 11
         rep
         movsb
         RECORD
@@ -162,9 +165,7 @@ routine:
         stosl
         lodsw
         RECORD
-        movl    $routine_spaces + 200, %edi
-        movl    $routine_text + 20, %esi
-        movl    $12, %ecx
+        STRINGS routine_text + 20, routine_spaces + 200, 12
         repe
         cmpsb
         RECORD
