@@ -309,6 +309,30 @@ struct span {
     uint64_t interval;
 };
 
+static bool from_interval32(const struct interval32 *from, struct span *span)
+{
+    return shim_from_time(from->value.seconds, from->value.fraction, &span->value)
+           && shim_from_time(from->interval.seconds, from->interval.fraction,
+                             &span->interval);
+}
+
+static bool from_interval64(const struct interval64 *from, struct span *span)
+{
+    return shim_from_time(from->value.seconds, from->value.nanoseconds, &span->value)
+           && shim_from_time(from->interval.seconds, from->interval.nanoseconds,
+                             &span->interval);
+}
+
+static struct interval32 to_interval32(struct span span)
+{
+    return (struct interval32){shim_to_time32(span.interval), shim_to_time32(span.value)};
+}
+
+static struct interval64 to_interval64(struct span span)
+{
+    return (struct interval64){shim_to_time64(span.interval), shim_to_time64(span.value)};
+}
+
 /* The moment of the monotonic clock at which it is due first; 0: never. */
 static uint64_t due_at(const struct timer *timer, int flags, uint64_t value)
 {
@@ -341,14 +365,11 @@ long shim_timer_settime32(int id, int flags, const struct interval32 *value,
                           struct interval32 *old)
 {
     struct span new, before;
-    if (!shim_from_time(value->value.seconds, value->value.fraction, &new.value)
-        || !shim_from_time(value->interval.seconds, value->interval.fraction,
-                           &new.interval))
+    if (!from_interval32(value, &new))
         return -EINVAL;
     long result = set_time(id, flags, new, &before);
     if (result == 0 && old)
-        *old = (struct interval32){shim_to_time32(before.interval),
-                                   shim_to_time32(before.value)};
+        *old = to_interval32(before);
     return result;
 }
 
@@ -356,14 +377,11 @@ long shim_timer_settime64(int id, int flags, const struct interval64 *value,
                           struct interval64 *old)
 {
     struct span new, before;
-    if (!shim_from_time(value->value.seconds, value->value.nanoseconds, &new.value)
-        || !shim_from_time(value->interval.seconds, value->interval.nanoseconds,
-                           &new.interval))
+    if (!from_interval64(value, &new))
         return -EINVAL;
     long result = set_time(id, flags, new, &before);
     if (result == 0 && old)
-        *old = (struct interval64){shim_to_time64(before.interval),
-                                   shim_to_time64(before.value)};
+        *old = to_interval64(before);
     return result;
 }
 
@@ -382,8 +400,7 @@ long shim_timer_gettime32(int id, struct interval32 *value)
     struct span now;
     long result = get_time(id, &now);
     if (result == 0)
-        *value = (struct interval32){shim_to_time32(now.interval),
-                                     shim_to_time32(now.value)};
+        *value = to_interval32(now);
     return result;
 }
 
@@ -392,8 +409,7 @@ long shim_timer_gettime64(int id, struct interval64 *value)
     struct span now;
     long result = get_time(id, &now);
     if (result == 0)
-        *value = (struct interval64){shim_to_time64(now.interval),
-                                     shim_to_time64(now.value)};
+        *value = to_interval64(now);
     return result;
 }
 
