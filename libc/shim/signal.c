@@ -131,13 +131,16 @@ long shim_rt_sigsuspend(const uint64_t *mask, uint32_t size)
     return shim_pause();
 }
 
-/* Whether one of the set waits, which is taken; else the thread awaits them. */
-static bool take_awaited(uint64_t set, struct signal_info *info)
+/* Whether one of the set waits, which is taken; else the thread awaits `next`. What it
+ * does not await any more others may. */
+static bool take_awaited(uint64_t set, struct signal_info *info, uint64_t next)
 {
     struct shim_thread *self = shim_self();
     shim_lock(&shim_signals.lock);
     bool found = signal_take_of(self, set, info);
-    self->awaited = found ? 0 : set;
+    self->awaited = found ? 0 : next;
+    if (!self->awaited)
+        signal_retarget();
     shim_unlock(&shim_signals.lock);
     return found;
 }
@@ -146,17 +149,13 @@ static bool take_awaited(uint64_t set, struct signal_info *info)
 static long await(uint64_t set, struct signal_info *info, uint64_t deadline)
 {
     set &= ~UNBLOCKABLE;
-    long error = 0;
     shim_signals_begin();
-    while (!take_awaited(set, info)) {
-        if (error < 0) {
-            shim_self()->awaited = 0;
-            return error;
-        }
-        error = SHIM_WAIT(limen_clock_sleep(&deadline));
-        error = error == -EINTR ? shim_interrupted(deadline) : -EAGAIN;
-    }
-    return info->number;
+    if (take_awaited(set, info, set))
+        return info->number;
+    long result = SHIM_WAIT(limen_clock_sleep(&deadline));
+    if (take_awaited(set, info, 0))
+        return info->number;
+    return result == -EINTR ? shim_interrupted(deadline) : -EAGAIN;
 }
 
 static long timed_wait(uint64_t set, void *told, bool limited, uint64_t span)
