@@ -7,7 +7,7 @@
 
 #include <poll.h>
 
-#define MASK_SIZE 8
+#define NS_PER_US 1000u
 #define NS_PER_MS 1000000ull
 #define BITS 32u
 #define MOST_BITS 1024          /* of a set: FD_SETSIZE */
@@ -97,14 +97,23 @@ static long poll_masked(struct pollfd *files, uint32_t count, uint64_t deadline,
 }
 
 /* The moment until which a call waits; false: not a time. */
-static bool deadline32(const struct time32 *time, uint32_t unit, uint64_t *deadline)
+static bool deadline32(const struct time32 *time, uint64_t *deadline)
 {
     uint64_t span = UINT64_MAX;
-    if (time && (time->fraction < 0
-                 || !shim_from_time(time->seconds, 0, &span)))
+    if (time && !shim_from_time(time->seconds, time->fraction, &span))
+        return false;
+    *deadline = time ? shim_deadline(span) : UINT64_MAX;
+    return true;
+}
+
+/* select's, whose microseconds may be more than a second. */
+static bool deadline_us(const struct time32 *time, uint64_t *deadline)
+{
+    uint64_t span = UINT64_MAX;
+    if (time && (time->fraction < 0 || !shim_from_time(time->seconds, 0, &span)))
         return false;
     if (time)
-        span += (uint64_t)time->fraction * unit;
+        span += (uint64_t)time->fraction * NS_PER_US;
     *deadline = time ? shim_deadline(span) : UINT64_MAX;
     return true;
 }
@@ -132,7 +141,7 @@ long shim_ppoll(struct pollfd *files, uint32_t count, const struct time32 *timeo
                 const uint64_t *mask, uint32_t size)
 {
     uint64_t deadline;
-    if ((mask && size != MASK_SIZE) || !deadline32(timeout, 1, &deadline))
+    if ((mask && size != MASK_SIZE) || !deadline32(timeout, &deadline))
         return -EINVAL;
     return poll_masked(files, count, deadline, mask);
 }
@@ -220,7 +229,7 @@ long shim__newselect(int count, uint32_t *read, uint32_t *write, uint32_t *excep
                      const struct time32 *timeout)
 {
     uint64_t deadline;
-    if (!deadline32(timeout, 1000, &deadline))
+    if (!deadline_us(timeout, &deadline))
         return -EINVAL;
     return select_until(&(struct sets){read, write, except}, count, deadline, NULL);
 }
@@ -234,7 +243,7 @@ long shim_pselect6(int count, uint32_t *read, uint32_t *write, uint32_t *except,
                    const struct time32 *timeout, const struct mask_argument *argument)
 {
     uint64_t deadline;
-    if (!mask_ok(argument) || !deadline32(timeout, 1, &deadline))
+    if (!mask_ok(argument) || !deadline32(timeout, &deadline))
         return -EINVAL;
     return select_until(&(struct sets){read, write, except}, count, deadline,
                         argument ? argument->mask : NULL);

@@ -23,6 +23,8 @@ struct linux_call {
     uint32_t word[6];           /* ebx, ecx, edx, esi, edi, ebp */
 };
 
+#define MASK_SIZE 8             /* bytes of a set of signals, as Linux has it */
+
 /* Linux's structures, where musl's own headers have others or none. */
 struct time32 {
     int32_t seconds;

@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-#define MASK_SIZE 8             /* bytes of a set of signals, as Linux has it */
-
 void shim_die(int number)
 {
     limen_process_kill(HANDLE_SELF, 128 + (uint32_t)number);
@@ -28,18 +26,19 @@ long shim_rt_sigaction(int number, const struct signal_action *action,
     if (action && (number == SIGKILL || number == SIGSTOP))
         return -EINVAL;
 
+    if (action)
+        shim_signals_begin();
+    shim_lock(&shim_signals.lock);
     struct signal_action before = shim_signals.action[number - 1];
     if (action) {
-        shim_signals_begin();
-        shim_lock(&shim_signals.lock);
-        before = shim_signals.action[number - 1];
         shim_signals.action[number - 1] = *action;
         if (signal_is_ignored(number))
             signal_forget(number);
-        shim_unlock(&shim_signals.lock);
-        if (action->handler > HANDLER_IGNORE && SIGNAL_BIT(number) & SIGNALS_OF_FAULTS)
-            fault_begin();
     }
+    shim_unlock(&shim_signals.lock);
+    if (action && action->handler > HANDLER_IGNORE
+        && SIGNAL_BIT(number) & SIGNALS_OF_FAULTS)
+        fault_begin();
     if (old)
         *old = before;
     return 0;

@@ -90,7 +90,6 @@ static inline bool signal_held(const struct shim_thread *self)
 
 /* --- signal_take.c --- */
 
-
 /* Takes one of a set, with the lock held; false: none waits. */
 bool signal_take_of(struct shim_thread *self, uint64_t set, struct signal_info *info);
 

@@ -123,10 +123,9 @@ static struct shim_thread *find_heir(const struct shim_thread *leaver)
 static void end_message(struct shim_thread *self, struct system_message *message)
 {
     (void)limen_msg_cancel(message);
-    struct system_message *back = message;
-    long result = limen_msg_test(self->port, back);
+    long result = limen_msg_test(self->port, message);
     if (result == 0 || result == -ECANCELED)
-        signal_absorb(self, back, back->words);
+        signal_absorb(self, message, message->words);
 }
 
 /* The process's messages come back to somebody else from now on. What the last thread

@@ -281,6 +281,10 @@ static void check_masked(void)
     sigprocmask(SIG_SETMASK, NULL, &after);
     tap_ok(sigismember(&after, SIGALRM), "leaves the mask as it was");
 
+    soon.tv_nsec = 1000 * MS;
+    errno = 0;
+    tap_ok(ppoll(&file, 1, &soon, &none) == -1 && errno == EINVAL, "what is no time");
+
     fd_set in;
     FD_ZERO(&in);
     FD_SET(0, &in);
@@ -359,7 +363,7 @@ int main(void)
 {
     start_console();
     be_silent();
-    tap_plan(31);
+    tap_plan(32);
     check_poll();
     check_select();
     check_interrupted();
