@@ -22,8 +22,8 @@ struct thread;
 #define WORK_NMI (1u << 5)         /* an NMI met the kernel */
 #define WORK_FRAME (1u << 6)       /* the running call changed more than eax */
 #define WORK_MESSAGES (1u << 7)    /* messages came back: upcall.h, request_show_all */
-#define WORK_UPCALL (1u << 9)      /* a thread has DETOUR_UPCALL */
 #define WORK_HELD (1u << 8)        /* stays while the running thread has DETOUR_HELD */
+#define WORK_UPCALL (1u << 9)      /* a thread has DETOUR_UPCALL */
 
 /* cpu.attention: why the fast paths of messages can't be taken, or not as they are. */
 #define ATTENTION_FPU (1u << 0)   /* a thread owns the FPU's registers */

@@ -15,11 +15,6 @@
 typedef long doer(const struct system_message *message);
 typedef long beginner(struct request *request, const struct system_message *message);
 
-static bool is_live(const struct system_message *message)
-{
-    return message->flags & MSG_LIVE;
-}
-
 /* Not 0 if the message is to come back again and again. */
 static uint32_t live_flag(const struct system_message *message)
 {
@@ -123,7 +118,7 @@ static long begin_timer(struct request *request, const struct system_message *me
 {
     if ((message->object.value | message->words[0] | message->words[1] |
          message->words[2]) ||
-        is_live(message) != (message->period != 0))
+        !live_flag(message) != !period_of(message))
         return -EINVAL;
     request->period = message->period;
     request_set_timer(request, message->time);
@@ -196,7 +191,7 @@ static long begin_interrupt(struct request *request, const struct system_message
     struct interrupt *interrupt;
 
     if (message->words[1] | message->words[2] | operation_times(message) ||
-        !is_live(message))
+        !live_flag(message))
         return -EINVAL;
     long error = interrupt_allowed(message->object, irq);
 
@@ -211,19 +206,13 @@ static long begin_interrupt(struct request *request, const struct system_message
 static long listen(struct request *request, const struct system_message *message,
                    struct object *target, struct watch *watched)
 {
-    if (message->words[2] | period_of(message) || (is_live(message) && message->time))
+    if (message->words[2] | period_of(message) || (live_flag(message) && message->time))
         return -EINVAL;
     request->signals = signals_of(message);
-    uint64_t ready = watched->posted & request->signals;
-
     if (request->signals == 0)
         return -EINVAL;
-    if (ready && !request->live) {
-        watched->posted &= ~ready;
-        request->result.words[0] = (uint32_t)ready;
-        request->result.words[1] = (uint32_t)(ready >> 32);
+    if (!request->live && watch_take(watched, request))
         return 0;
-    }
     long error = watch_listen(watched, request);
     if (error)
         return error;

@@ -43,6 +43,11 @@ struct process {
 #define PROCESS_FIRST_SLOTS \
     ((PAGE_SIZE - PROCESS_SLOTS_OFFSET) / sizeof(struct handle_slot))
 
+static inline struct handle_slot *process_first_slots(struct process *process)
+{
+    return (struct handle_slot *)((char *)process + PROCESS_SLOTS_OFFSET);
+}
+
 /* Makes an empty process of `pages` pages out of the parent's quota (NULL: out of the
  * machine); NULL if that is too much. The caller holds it. */
 [[nodiscard]] struct process *process_create(struct process *parent, uint32_t pages);

@@ -135,6 +135,7 @@ static void set_policy(struct reply_port *port, const struct reply_policy *polic
     port->stack_size = policy->stack_size;
     port->critical = policy->critical;
     port->delay = policy->delay;
+    port->plain = policy->delay == 0 && user_null(policy->critical);
     port->late = false;
     if (thread)
         attend(port);

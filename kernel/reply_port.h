@@ -42,9 +42,42 @@ struct reply_port {
     uint32_t entry;             /* [k] where an upcall begins */
     uint32_t stack, stack_size; /* [k] its end and size, or 0 */
     struct user_ptr critical;   /* [k] or null */
-    bool timed;                 /* [k] */
-    bool late;                  /* [k] the delay has passed */
+    bool plain; /* [k] neither `delay` nor `critical` holds upcalls back */
+    bool timed; /* [k] */
+    bool late;  /* [k] the delay has passed */
 };
+
+/* A port keeps a few requests that are over, with handle and proxy, for the messages that
+ * come next. */
+#define REPLY_PORT_SPARES 8
+
+/* The next of them, or NULL; and takes it out. */
+static inline struct request *reply_port_spare(const struct reply_port *port)
+{
+    return list_empty(&port->spares)
+               ? NULL
+               : container_of(port->spares.next, struct request, link);
+}
+
+static inline void reply_port_take_spare(struct reply_port *port, struct request *spare)
+{
+    port->spare_count--;
+    list_remove(&spare->link);
+}
+
+static inline bool reply_port_has_room(const struct reply_port *port)
+{
+    return port->spare_count < REPLY_PORT_SPARES;
+}
+
+/* Keeps one that is in nothing any more. */
+static inline void reply_port_keep(struct reply_port *port, struct request *request)
+{
+    request->state = REQUEST_SPARE;
+    request->message = (struct user_ptr){0};
+    list_append(&port->spares, &request->link);
+    port->spare_count++;
+}
 
 /* A request has come back, and nobody waits. */
 void reply_port_put(struct reply_port *port, struct request *request);

@@ -22,16 +22,6 @@ static struct list overdue = {&overdue, &overdue};
 
 /* --- From being made to the end --- */
 
-/* A port keeps a few that are over, with handle and proxy, for the messages that come
- * next. */
-#define SPARES_MOST 8
-
-static struct request *take_spare(struct reply_port *port)
-{
-    port->spare_count--;
-    return container_of(list_take(&port->spares), struct request, link);
-}
-
 static struct request *make(struct process *process, struct reply_port *port)
 {
     struct request *request = slab_take(&process->quota, SLAB_REQUEST);
@@ -59,15 +49,14 @@ static struct request *make(struct process *process, struct reply_port *port)
 
 struct request *request_create(struct user_ptr message, struct reply_port *port)
 {
-    struct request *request = port && !list_empty(&port->spares)
-                                  ? take_spare(port)
-                                  : make(cpu()->current->process, port);
+    struct request *request = port ? reply_port_spare(port) : NULL;
 
-    if (!request)
-        return NULL;
-    request->message = message;
-    request->state = REQUEST_WAITING;
-    request->result = (struct request_result){0};
+    if (request)
+        reply_port_take_spare(port, request);
+    else
+        request = make(cpu()->current->process, port);
+    if (request)
+        request_begin(request, message);
     return request;
 }
 
@@ -116,14 +105,10 @@ static void recycle(struct request *request)
 {
     struct reply_port *port = request->port;
 
-    if (unlikely(!port || port->spare_count == SPARES_MOST)) {
+    if (likely(port && reply_port_has_room(port)))
+        reply_port_keep(port, request);
+    else
         discard(request);
-        return;
-    }
-    request->state = REQUEST_SPARE;
-    request->message = (struct user_ptr){0};
-    list_append(&port->spares, &request->link);
-    port->spare_count++;
 }
 
 void request_end(struct request *request)

@@ -80,6 +80,16 @@ struct request {
     bool timed;        /* [k] */
 };
 
+/* A request that is in nothing waits for what its message asks. */
+static inline void request_begin(struct request *request, struct user_ptr message)
+{
+    request->message = message;
+    request->state = REQUEST_WAITING;
+    for (int i = 0; i < 3; i++)
+        request->result.words[i] = 0;
+    request->result.error = 0;
+}
+
 /* Makes a request for the running thread's message, waiting for nothing yet, or NULL. Its
  * handle holds it. */
 [[nodiscard]] struct request *request_create(struct user_ptr message,

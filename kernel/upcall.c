@@ -184,16 +184,6 @@ void upcall_before_wait(void)
 
 /* --- Making them --- */
 
-/* Where the next upcall's structure stands, whose size that is; 0: there is no room. */
-static inline uint32_t place(const struct reply_port *port, uint32_t esp, uint32_t size)
-{
-    uint32_t bottom = port->stack - port->stack_size; /* both 0: the thread's own */
-    uint32_t top = port->stack && esp - bottom > port->stack_size ? port->stack : esp;
-    uint32_t at = (top - size) & ~15u;
-
-    return likely(top <= KERNEL_BASE && top >= size && at >= bottom) ? at : 0;
-}
-
 /* There is no stack for an upcall: as if the thread itself had pushed it. */
 static void overflow(uint32_t address, long error)
 {
@@ -222,7 +212,7 @@ static long push(struct reply_port *port, struct request *request,
     copy_words(upcall.words, result->words);
     if (fpu)
         arch_fpu_picture(self, upcall.fpu);
-    *at = place(port, self->frame.esp, size);
+    *at = upcall_place(port, self->frame.esp, size);
     long error = *at ? copy_to_user((struct user_ptr){*at}, &upcall, size) : -EFAULT;
     if (error && !*at)
         *at = self->frame.esp - size;
@@ -239,7 +229,7 @@ static inline bool push_plainly(const struct reply_port *port,
     struct thread *self = cpu()->current;
     const struct upcall_message message = {port->handle, request->message, result};
 
-    *at = place(port, self->frame.esp, UPCALL_SIZE_PLAIN);
+    *at = upcall_place(port, self->frame.esp, UPCALL_SIZE_PLAIN);
     return *at && !arch_fpu_used(self) && !request->untold &&
            arch_upcall_push(self, *at, &message);
 }

@@ -17,9 +17,10 @@
 #ifndef KERNEL_UPCALL_H
 #define KERNEL_UPCALL_H
 
-#include "request.h"
+#include <limen/layout.h>
 
-struct reply_port;
+#include "reply_port.h"
+
 struct thread;
 
 /* What an upcall brings. */
@@ -42,6 +43,21 @@ void upcall_before_wait(void);
 
 /* Makes the running thread's upcalls, as far as they are not held. */
 void upcall_make(void);
+
+/* Where the next upcall's structure stands, whose size that is; 0: there is no room. */
+static inline uint32_t upcall_place(const struct reply_port *port, uint32_t esp,
+                                    uint32_t size)
+{
+    uint32_t bottom = port->stack - port->stack_size; /* both 0: the thread's own */
+    uint32_t top = esp;
+
+    if (likely(port->stack) && likely(esp - bottom > port->stack_size))
+        top = port->stack;
+    uint32_t at = (top - size) & ~15u;
+    if (unlikely(top - size > KERNEL_BASE - size) || unlikely(at < bottom))
+        return 0;
+    return at;
+}
 
 /* The thread has ended: its ports are queues. */
 void upcall_leave(struct thread *thread);

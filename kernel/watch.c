@@ -20,9 +20,7 @@ void watch_end(struct watch *watch, const uint32_t words[3])
                               -ESRCH);
 }
 
-/* Gives the request those of the posted signals that it listens for; whether there are
- * any. */
-static bool take_posted(struct watch *watch, struct request *request)
+bool watch_take(struct watch *watch, struct request *request)
 {
     uint64_t signals = watch->posted & request->signals;
 
@@ -42,7 +40,7 @@ void watch_post(struct watch *watch, uint64_t signals)
          link != &watch->listeners && watch->posted; link = next) {
         struct request *request = container_of(link, struct request, place);
         next = link->next;
-        if (take_posted(watch, request))
+        if (watch_take(watch, request))
             request_return(request);
     }
 }
@@ -54,7 +52,7 @@ long watch_listen(struct watch *watch, struct request *request)
         if (container_of(link, struct request, place)->signals & request->signals)
             return -EBUSY;
     list_append(&watch->listeners, &request->place);
-    if (take_posted(watch, request))
+    if (watch_take(watch, request))
         request_return(request);
     return 0;
 }

@@ -7,6 +7,7 @@
 #ifndef KERNEL_WATCH_H
 #define KERNEL_WATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "list.h"
@@ -29,6 +30,10 @@ static inline void watch_init(struct watch *watch)
 void watch_end(struct watch *watch, const uint32_t words[3]);
 
 void watch_post(struct watch *watch, uint64_t signals);
+
+/* Gives the request those of the posted signals that it listens for; whether there are
+ * any. */
+bool watch_take(struct watch *watch, struct request *request);
 
 /* The request listens for request->signals from now on; what was posted before comes at
  * once. -EBUSY: another one listens for some of them. */

@@ -4,6 +4,7 @@
  * in either direction; 0, or the error that trap_kernel puts into eax when it lands at
  * the fix-up. user_copy_present is the same, but that no fault is resolved.
  */
+#include "offsets.h"
 
 /* STAC and CLAC where the processor has SMAP, by user_copy_init; on others an instruction
  * of as many bytes that does nothing and that a 486 has. The table .smap tells where, and
@@ -67,6 +68,29 @@ user_put_4:
 7:      movl    %ecx, \offset(%eax)
         FIXUP   7b, 8f, 1
         .endr
+        xorl    %eax, %eax
+8:      CLAC
+        ret
+
+/* long user_read_plain(struct plain_message *, at): eax, edx. */
+        .globl  user_read_plain
+user_read_plain:
+        STAC
+        to = PLAIN_KIND
+        .irp    from, MESSAGE_KIND, MESSAGE_REPLY_PORT, MESSAGE_WORDS, MESSAGE_WORDS+4, \
+                MESSAGE_WORDS+8
+7:      movl    \from(%edx), %ecx
+        FIXUP   7b, 8f, 0
+        movl    %ecx, to(%eax)
+        to = to + 4
+        .endr
+1:      movl    MESSAGE_OBJECT(%edx), %ecx
+        FIXUP   1b, 8f, 0
+        .irp    offset, 0, 4, 8, 12
+7:      orl     MESSAGE_TIMES + \offset(%edx), %ecx
+        FIXUP   7b, 8f, 0
+        .endr
+        movl    %ecx, PLAIN_OTHERS(%eax)
         xorl    %eax, %eax
 8:      CLAC
         ret

@@ -28,6 +28,7 @@
         .globl  entry_int80, entry_int81, entry_sysenter, entry_syscall
         .globl  entry_debug, trap_vectors
         .globl  ordinary_call, kernel_exit, arch_leave, arch_leave_after_work
+        .globl  leave_with_all
         .globl  debug_from_task
 entry_start:
 
@@ -54,6 +55,27 @@ entry_start:
         leal    \pushed - FRAME_SIZE(%esp), %eax
         jmp     from_v86
         .previous
+.endm
+
+/* A frame from ebp down to eax; and back. */
+.macro  PUSH_REGISTERS
+        pushl   %ebp
+        pushl   %edi
+        pushl   %esi
+        pushl   %ebx
+        pushl   %edx
+        pushl   %ecx
+        pushl   %eax
+.endm
+
+.macro  POP_REGISTERS
+        popl    %eax
+        popl    %ecx
+        popl    %edx
+        popl    %ebx
+        popl    %esi
+        popl    %edi
+        popl    %ebp
 .endm
 
 /* A call that has a fast path; where its number stands, in one byte, is noted: with
@@ -142,13 +164,7 @@ entry_int81:
         andl    $FLAGS_KEPT, FRAME_EFLAGS - FRAME_EIP(%esp)
         pushl   %eax                            /* error: the port */
         pushl   $KIND_INT81
-        pushl   %ebp
-        pushl   %edi
-        pushl   %esi
-        pushl   %ebx
-        pushl   %edx
-        pushl   %ecx
-        pushl   %eax
+        PUSH_REGISTERS
         pushl   $FLAGS_CLEAN
         popfl
         CHECK_SEGMENTS FRAME_SIZE
@@ -156,7 +172,7 @@ entry_int81:
         adcl    $0, crossings + CROSSED_INT81 + 4
         movl    %esp, %eax
         movl    $kernel_stack_end, %esp
-        call    system_message                  /* (eax frame) */
+        call    fast_message                    /* (eax frame) */
         cmpl    $0, boot_cpu + CPU_WORK
         jne     leave_call
         movl    esp0, %ecx
@@ -186,7 +202,7 @@ arch_leave_after_work:
 /* The same, where nothing is left to do: eax = the frame of the thread that goes on. */
 arch_leave:
         cmpl    $KIND_SYSENTER, FRAME_VECTOR(%eax)
-        jne     leave_by_iret
+        jne     leave_with_all
         movl    FRAME_EBX(%eax), %ebx
         movl    FRAME_ESI(%eax), %esi
         movl    FRAME_EDI(%eax), %edi
@@ -197,16 +213,10 @@ arch_leave:
         sti
         sysexit
 
-leave_by_iret:
+leave_with_all:
         movl    %eax, %esp
 pop_frame:
-        popl    %eax
-        popl    %ecx
-        popl    %edx
-        popl    %ebx
-        popl    %esi
-        popl    %edi
-        popl    %ebp
+        POP_REGISTERS
         addl    $8, %esp
         iretl
 
@@ -230,13 +240,7 @@ vector = vector + 1
 
         .balign 16
 trap:
-        pushl   %ebp
-        pushl   %edi
-        pushl   %esi
-        pushl   %ebx
-        pushl   %edx
-        pushl   %ecx
-        pushl   %eax
+        PUSH_REGISTERS
         movl    %esp, %eax
         testl   $3, FRAME_CS(%esp)
         jz      trap_in_kernel
@@ -253,13 +257,7 @@ trap_in_kernel:
         testl   $FLAG_VM, FRAME_EFLAGS(%esp)
         jnz     8f
         call    trap_kernel                     /* (eax frame) */
-        popl    %eax
-        popl    %ecx
-        popl    %edx
-        popl    %ebx
-        popl    %esi
-        popl    %edi
-        popl    %ebp
+        POP_REGISTERS
         addl    $8, %esp
         iretl
 

@@ -161,7 +161,7 @@ fast_reply_receive:
         cmpl    $port_no_receiver, PORT_RECEIVER(%ecx)
         jne     ordinary_call
         cmpl    $0, NEXT(THREAD_SLOW)
-        jne     ordinary_call
+        jne     answer_slow
         movzbl  NEXT(THREAD_PRIORITY), %eax
         cmpl    boot_cpu + CPU_TOP, %eax
         jle     compete
@@ -185,6 +185,18 @@ compete:
         jne     ordinary_call
         cmpb    $0, boot_cpu + CPU_SLICE_ARMED
         jne     reply_attend
+        jmp     ordinary_call
+
+/* The client may be a request's proxy. */
+answer_slow:
+        cmpl    $SUSPENDED, NEXT(THREAD_SLOW)   /* and nothing else */
+        jne     ordinary_call
+        movl    %edx, %eax
+        movl    %ecx, %edx
+        movl    $kernel_stack_end, %esp
+        call    fast_answer                     /* (eax client, edx port) */
+        movl    esp0, %esp
+        subl    $FRAME_SIZE - FRAME_EBX, %esp
         jmp     ordinary_call
 
 reply_lazily:

@@ -269,12 +269,17 @@ extern const struct arch_thread
 /* Waits, for which no thread's time counts. */
 void thread_idle(void (*wait)(void));
 /* Notes and loads %fs and %gs. */
-void save_segments(struct arch_thread *arch);
+static inline void save_segments(struct arch_thread *arch)
+{
+    __asm__ volatile("movw %%fs, %0\n\tmovw %%gs, %1" : "=m"(arch->fs), "=m"(arch->gs));
+}
 void load_segments(const struct arch_thread *arch);
 /* The flags with which a thread goes on that leaves with all of its frame. */
 uint32_t frame_flags(const struct SystemCallFrame *frame);
 /* A selector that is good to be loaded in user mode, or null. */
 uint16_t safe_selector(uint32_t selector);
+/* The switch alone: time goes on to count for the one before. */
+void thread_switch(struct thread *previous, struct thread *next);
 /* The part of a switch that is needed while ATTENTION_LAZY is set. */
 void thread_switch_lazily(struct thread *next);
 
@@ -290,8 +295,29 @@ void trap_kernel(struct SystemCallFrame *frame);
 void trap_v86(struct SystemCallFrame *frame);
 /* Waits for an interrupt, with interrupts on, or for an NMI: entry.S. */
 void idle_wait(void);
+/* Leaves the kernel at once, with all registers of the frame: entry.S. */
+_Noreturn void leave_with_all(struct SystemCallFrame *frame);
 /* Does what is left to do; the frame of the thread to go on with. */
 struct SystemCallFrame *trap_leave(void);
+
+/* --- Fast paths: fast_call.S, fast_message.c --- */
+
+/* A system-call message as most are. */
+struct plain_message {
+    uint32_t kind; /* operation, and flags above */
+    uint32_t reply_port;
+    uint32_t words[3];
+    uint32_t others; /* 0 if all other fields are */
+};
+
+/* Reads one, once, at an address that was checked: copy.S. Not 0: not at once. */
+[[nodiscard]] long user_read_plain(struct plain_message *plain, uint32_t at);
+
+/* The call by int 0x81; its result. */
+long fast_message(struct SystemCallFrame *frame);
+/* The running thread answers a request, and receives at the port; comes back, with
+ * nothing done, if that is no case for a fast path. */
+void fast_answer(struct thread *proxy, struct port *port);
 
 /* --- FPU: fpu.c --- */
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Compiled to assembly only: the constants that the build turns into offsets.h. */
+#include <limen/system_message.h>
+
 #include "cpu.h"
 #include "handle.h"
 #include "i386.h"
@@ -20,6 +22,14 @@ static_assert(offsetof(struct thread, long_message) == offsetof(struct thread, s
               "fast_call.S clears it with the state");
 static_assert(offsetof(struct thread, slow) == offsetof(struct thread, faulted) + 3,
               "fast_call.S compares four at once");
+static_assert(offsetof(struct thread, suspended) == offsetof(struct thread, faulted) + 1,
+              "SUSPENDED");
+
+static_assert(offsetof(struct system_message, flags) ==
+                      offsetof(struct system_message, operation) + 2 &&
+                  offsetof(struct system_message, period) ==
+                      offsetof(struct system_message, time) + 8,
+              "user_read_plain reads by words");
 
 void offsets(void)
 {
@@ -71,6 +81,7 @@ void offsets(void)
     DEFINE(THREAD_PRIORITY, offsetof(struct thread, priority));
     DEFINE(THREAD_BASE_PRIORITY, offsetof(struct thread, base_priority));
     DEFINE(THREAD_SLOW, offsetof(struct thread, faulted)); /* and three more */
+    DEFINE(SUSPENDED, 1 << 8);
     DEFINE(THREAD_CLIENT, offsetof(struct thread, client));
     DEFINE(THREAD_SERVER, offsetof(struct thread, server));
     DEFINE(THREAD_PORT, offsetof(struct thread, port));
@@ -86,6 +97,13 @@ void offsets(void)
     DEFINE(STATE_RECEIVING, THREAD_RECEIVING);
     DEFINE(STATE_AWAITING, THREAD_AWAITING);
     DEFINE(KIND_CALL, MESSAGE_CALL);
+    DEFINE(MESSAGE_KIND, offsetof(struct system_message, operation));
+    DEFINE(MESSAGE_REPLY_PORT, offsetof(struct system_message, reply_port));
+    DEFINE(MESSAGE_WORDS, offsetof(struct system_message, words));
+    DEFINE(MESSAGE_OBJECT, offsetof(struct system_message, object));
+    DEFINE(MESSAGE_TIMES, offsetof(struct system_message, time));
+    DEFINE(PLAIN_KIND, offsetof(struct plain_message, kind));
+    DEFINE(PLAIN_OTHERS, offsetof(struct plain_message, others));
     DEFINE(FLAG_VM, EFLAGS_VM);
     DEFINE(CROSSED_INT80, 8 * GATE_INT80);
     DEFINE(CROSSED_SYSENTER, 8 * GATE_SYSENTER);

@@ -52,11 +52,6 @@ void arch_thread_destroy(struct thread *thread)
     fpu_forget(thread);
 }
 
-void save_segments(struct arch_thread *arch)
-{
-    __asm__ volatile("movw %%fs, %0\n\tmovw %%gs, %1" : "=m"(arch->fs), "=m"(arch->gs));
-}
-
 /* Whatever selector a thread could load can be loaded again: the descriptors it may use
  * are always valid. */
 void load_segments(const struct arch_thread *arch)
@@ -141,6 +136,11 @@ ALWAYS_INLINE void switch_to(struct thread *previous, struct thread *next)
         thread_switch_lazily(next);
     if (previous->arch.directory != next->arch.directory)
         write_cr3(next->arch.directory);
+}
+
+void thread_switch(struct thread *previous, struct thread *next)
+{
+    switch_to(previous, next);
 }
 
 /* A thread with something to do before it goes on: what takes no more than telling it a

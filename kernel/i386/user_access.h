@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Single words across the user boundary, for C whose instructions are counted: beside
- * copy.S. USER_OPEN … USER_CLOSE stand around USER_PUTs, whose `fault` is a label in the
- * same function, to which a fault that cannot be resolved goes; USER_CLOSE is due there,
- * too. Addresses must have been checked.
+ * copy.S. USER_OPEN … USER_CLOSE stand around the others, whose `fault` is a label in the
+ * same function. What cannot be read or written at once goes there, and USER_CLOSE is due
+ * there, too. No fault is resolved: the ordinary copies do that. Addresses must have been
+ * checked.
  */
 #ifndef KERNEL_USER_ACCESS_H
 #define KERNEL_USER_ACCESS_H
@@ -21,11 +22,16 @@
 
 #define USER_PUT(address, offset, value, fault)                        \
     __asm__ goto("1:\n\tmovl %1, %c2(%0)\n\t"                          \
-                 ".pushsection .fixups, \"a\"\n\t.long 1b, %l3, 1\n\t" \
+                 ".pushsection .fixups, \"a\"\n\t.long 1b, %l3, 0\n\t" \
                  ".popsection"                                         \
                  :                                                     \
                  : "r"(address), "ri"(value), "i"(offset)              \
                  : "eax", "memory"                                     \
                  : fault)
+
+/* For assembly that reads several words: the address of the next instruction, a fault of
+ * which goes to label 8 with an error in eax. */
+#define USER_READS \
+    "1:\n\t.pushsection .fixups, \"a\"\n\t.long 1b, 8f, 0\n\t.popsection\n\t"
 
 #endif
