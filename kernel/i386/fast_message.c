@@ -21,14 +21,17 @@
 #include "user_access.h"
 #include "user_copy.h"
 
-#define ORDINARY 1 /* no case for a fast path: no result is positive */
-
 #define AT(field) offsetof(struct system_message, field)
 #define PUT(field, value) USER_PUT(at, AT(field), value, fault)
 
 #define ONE_MESSAGE sizeof(struct system_message)
 #define KIND_REQUEST (PORT_CALL | MSG_ASYNC << 16)
 #define KIND_POST SYSTEM_THREAD_POST
+
+static inline struct thread *thread_of(struct SystemCallFrame *frame)
+{
+    return container_of(frame, struct thread, frame);
+}
 
 static inline bool closed(const struct cpu *c)
 {
@@ -37,11 +40,11 @@ static inline bool closed(const struct cpu *c)
 
 /* The slot of a handle that is good and among the first, or NULL: as fast_call.S finds
  * it. */
-static inline struct handle_slot *find(struct process *process, uint32_t handle,
+static inline struct handle_slot *find(struct thread *self, uint32_t handle,
                                        uint32_t rights)
 {
     uint32_t index = handle & ((1u << HANDLE_SLOT_BITS) - 1);
-    struct handle_slot *slot = process_first_slots(process) + index;
+    struct handle_slot *slot = process_first_slots(self->process) + index;
 
     return likely(index < PROCESS_FIRST_SLOTS) &&
                    likely(!((slot->tag ^ handle ^ index) & HANDLE_TAG_MASK(rights)))
@@ -49,10 +52,10 @@ static inline struct handle_slot *find(struct process *process, uint32_t handle,
                : NULL;
 }
 
-static inline struct reply_port *find_reply_port(struct process *process, uint32_t handle,
+static inline struct reply_port *find_reply_port(struct thread *self, uint32_t handle,
                                                  uint32_t rights)
 {
-    struct handle_slot *slot = find(process, handle, rights);
+    struct handle_slot *slot = find(self, handle, rights);
 
     return likely(slot) && likely(slot->object->type == OBJECT_REPLY_PORT)
                ? container_of(slot->object, struct reply_port, object)
@@ -74,7 +77,8 @@ static inline void begin_call(struct request *request, struct endpoint *endpoint
     proxy->detour = 0;
     proxy->finishing = false;
     proxy->long_message = false;
-    proxy->priority = proxy->base_priority = priority;
+    if (unlikely(proxy->base_priority != priority))
+        proxy->priority = proxy->base_priority = priority;
     proxy->state = THREAD_AWAITING;
     proxy->server = server;
     server->client = proxy;
@@ -92,35 +96,37 @@ static inline void begin_call(struct request *request, struct endpoint *endpoint
  *   3. somebody waits at the port who can be found by fast calls, and inherits nothing,
  *   4. the reply port has a spare request with a proxy.
  */
-ALWAYS_INLINE long send_request(struct thread *self, uint32_t at, uint32_t to,
-                                const struct plain_message *plain)
+static __attribute__((noinline)) long send_request(struct SystemCallFrame *frame)
 {
-    struct handle_slot *slot = find(self->process, to, RIGHT_SEND);
+    struct thread *self = thread_of(frame);
+    struct handle_slot *slot = find(self, frame->error, RIGHT_SEND);
+    uint32_t at = frame->ecx;
+    struct plain_message plain;
     struct endpoint *endpoint;
     struct reply_port *port;
     struct request *request;
 
-    if (unlikely((plain->kind ^ KIND_REQUEST) | plain->others) || unlikely(!slot))
-        return ORDINARY;
+    if (unlikely(!slot) || unlikely(user_read_plain(&plain, at)) ||
+        unlikely((plain.kind ^ KIND_REQUEST) | plain.others))
+        return system_message(frame);
     endpoint = container_of(slot->object, struct endpoint, object);
     if (unlikely((int8_t)endpoint->port->receiver->priority < self->base_priority) ||
-        unlikely(
-            !(port = find_reply_port(self->process, plain->reply_port, RIGHT_WRITE))) ||
+        unlikely(!(port = find_reply_port(self, plain.reply_port, RIGHT_WRITE))) ||
         unlikely(!(request = reply_port_spare(port))) || unlikely(!request->proxy))
-        return ORDINARY;
+        return system_message(frame);
     USER_OPEN();
     PUT(id, request->handle.value);
     PUT(error, -EASYNC);
     USER_CLOSE();
     /* nothing below fails */
+    frame->edx = 1;
     reply_port_take_spare(port, request);
     request_begin(request, (struct user_ptr){at});
-    begin_call(request, endpoint, plain->words);
-    self->frame.edx = 1;
+    begin_call(request, endpoint, plain.words);
     return -EASYNC;
 fault:
     USER_CLOSE();
-    return ORDINARY;
+    return system_message(frame);
 }
 
 /* Writes the results to the message, as user_put_4; false: not at once. */
@@ -148,15 +154,16 @@ fault:
  *   2. one has come back, without handles, for which nobody else waits.
  * If none has, what is to be done is done: the thread waits, or is told.
  */
-ALWAYS_INLINE long take(struct thread *self, uint32_t handle, bool test)
+static __attribute__((noinline)) long take(struct SystemCallFrame *frame)
 {
-    struct reply_port *port = find_reply_port(self->process, handle, RIGHT_READ);
+    struct thread *self = thread_of(frame);
+    struct reply_port *port = find_reply_port(self, frame->error, RIGHT_READ);
 
     if (unlikely(!port))
-        return ORDINARY;
+        return system_message(frame);
     struct request *request = reply_port_first(port);
     if (!request) {
-        if (test)
+        if (frame->edx)
             return -EAGAIN;
         list_append(&port->waiters, &self->queue);
         thread_block();
@@ -166,11 +173,11 @@ ALWAYS_INLINE long take(struct thread *self, uint32_t handle, bool test)
     const struct request_result *result = &request->result;
     if (unlikely(request->untold) || unlikely(!list_empty(&request->waiters)) ||
         unlikely(!write_results(request, result->words, result->error)))
-        return ORDINARY;
+        return system_message(frame);
     /* nothing below fails */
     long error = result->error;
-    self->frame.ecx = request->message.address;
-    self->frame.edx = 1;
+    frame->ecx = request->message.address;
+    frame->edx = 1;
     request_told(request, result);
     return error;
 }
@@ -333,23 +340,23 @@ static inline bool listens(const struct request *request, const struct thread *s
  *   3. its port makes an upcall, and the stack has room.
  * Then nobody sees that the message was on its way.
  */
-ALWAYS_INLINE long post(struct thread *self, uint32_t at,
-                        const struct plain_message *plain)
+static __attribute__((noinline)) long post(struct SystemCallFrame *frame)
 {
-    struct SystemCallFrame *frame = &self->frame;
+    struct thread *self = thread_of(frame);
     struct request *request =
         container_of(self->watch.listeners.next, struct request, place);
-    struct request_result result = {.words = {plain->words[0], plain->words[1]}};
-    struct reply_port *port;
-    uint32_t to;
+    uint32_t at = frame->ecx;
+    struct plain_message plain;
 
-    if (plain->kind != KIND_POST || unlikely(plain->others | plain->reply_port) ||
-        unlikely(!listens(request, self, plain->words)))
-        return ORDINARY;
-    port = request->port;
-    to = upcall_place(port, frame->esp, UPCALL_SIZE_PLAIN);
+    if (unlikely(user_read_plain(&plain, at)) || plain.kind != KIND_POST ||
+        unlikely(plain.others | plain.reply_port) ||
+        unlikely(!listens(request, self, plain.words)))
+        return system_message(frame);
+    struct reply_port *port = request->port;
+    struct request_result result = {.words = {plain.words[0], plain.words[1]}};
+    uint32_t to = upcall_place(port, frame->esp, UPCALL_SIZE_PLAIN);
     if (unlikely(!to))
-        return ORDINARY;
+        return system_message(frame);
     USER_OPEN();
     PUT(error, 0);
     USER_CLOSE();
@@ -362,40 +369,29 @@ ALWAYS_INLINE long post(struct thread *self, uint32_t at,
         leave_with_all(frame);
     }
     frame->edx = ONE_MESSAGE;
-    return ORDINARY;
+    return system_message(frame);
 fault:
     USER_CLOSE();
-    return ORDINARY;
+    return system_message(frame);
 }
 
 /* --- int 0x81 --- */
 
-/* What the message asks is done if it is a case for a fast path. */
-ALWAYS_INLINE long send(struct thread *self, uint32_t to, uint32_t at)
-{
-    bool to_kernel = to < SYSTEM_VERSIONS;
-    struct plain_message plain;
-
-    if ((to_kernel && list_empty(&self->watch.listeners)) ||
-        unlikely(at % SYSTEM_MESSAGE_ALIGN) || unlikely(at > KERNEL_BASE - ONE_MESSAGE) ||
-        unlikely(user_read_plain(&plain, at)))
-        return ORDINARY;
-    if (!to_kernel)
-        return send_request(self, at, to, &plain);
-    return to == SYSTEM_VERSION ? post(self, at, &plain) : ORDINARY;
-}
-
 long fast_message(struct SystemCallFrame *frame)
 {
-    struct thread *self = cpu()->current;
     uint32_t at = frame->ecx, size = frame->edx;
-    long result = ORDINARY;
 
     if (unlikely(closed(cpu())) || unlikely(frame->ebx))
         return system_message(frame);
-    if (size == ONE_MESSAGE)
-        result = send(self, frame->error, at);
-    else if (at == 0 && size + 1 <= 1)
-        result = take(self, frame->error, size);
-    return likely(result != ORDINARY) ? result : system_message(frame);
+    if (size == ONE_MESSAGE && likely(at % SYSTEM_MESSAGE_ALIGN == 0) &&
+        likely(at <= KERNEL_BASE - ONE_MESSAGE)) {
+        if (frame->error >= SYSTEM_VERSIONS)
+            return send_request(frame);
+        if (frame->error == SYSTEM_VERSION &&
+            !list_empty(&thread_of(frame)->watch.listeners))
+            return post(frame);
+    } else if (at == 0 && size + 1 <= 1) {
+        return take(frame);
+    }
+    return system_message(frame);
 }
