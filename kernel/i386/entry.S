@@ -175,10 +175,11 @@ entry_int81:
         call    fast_message                    /* (eax frame) */
         cmpl    $0, boot_cpu + CPU_WORK
         jne     leave_call
-        movl    esp0, %ecx
-        leal    -FRAME_SIZE(%ecx), %esp
-        movl    %eax, (%esp)
-        jmp     pop_frame
+        movl    esp0, %esp
+        movl    FRAME_ECX - FRAME_SIZE(%esp), %ecx
+        movl    FRAME_EDX - FRAME_SIZE(%esp), %edx
+        subl    $(FRAME_SIZE - FRAME_EIP), %esp
+        iretl
 
 /* What is no case for the fast path: esp as it was when that was tried. */
 ordinary_call:
@@ -215,7 +216,6 @@ arch_leave:
 
 leave_with_all:
         movl    %eax, %esp
-pop_frame:
         POP_REGISTERS
         addl    $8, %esp
         iretl

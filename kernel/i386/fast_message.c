@@ -147,6 +147,20 @@ fault:
     return false;
 }
 
+/* The request's results were told. */
+static inline void told(struct request *request)
+{
+    uint32_t *words = request->result.words;
+
+    if (!request->live || (request->operation == SYSTEM_TIMER && !request->timed)) {
+        request_told(request, &request->result);
+        return;
+    }
+    list_remove(&request->link);
+    request->state = REQUEST_WAITING;
+    words[0] = words[1] = words[2] = 0;
+}
+
 /*
  * A message is taken at once if
  *   1. any of the port's is wanted, without a deadline, and its handle is good, and among
@@ -178,7 +192,7 @@ static __attribute__((noinline)) long take(struct SystemCallFrame *frame)
     long error = result->error;
     frame->ecx = request->message.address;
     frame->edx = 1;
-    request_told(request, result);
+    told(request);
     return error;
 }
 

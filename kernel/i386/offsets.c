@@ -35,6 +35,8 @@ void offsets(void)
 {
     DEFINE(FRAME_SIZE, sizeof(struct SystemCallFrame));
     DEFINE(FRAME_EAX, offsetof(struct SystemCallFrame, eax));
+    DEFINE(FRAME_ECX, offsetof(struct SystemCallFrame, ecx));
+    DEFINE(FRAME_EDX, offsetof(struct SystemCallFrame, edx));
     DEFINE(FRAME_EBX, offsetof(struct SystemCallFrame, ebx));
     DEFINE(FRAME_ESI, offsetof(struct SystemCallFrame, esi));
     DEFINE(FRAME_EDI, offsetof(struct SystemCallFrame, edi));
