@@ -9,7 +9,6 @@
 #include <limen/async.h>
 
 #include "cases.h"
-#include "row.h"
 
 #define STACK_SIZE 4096
 
@@ -76,25 +75,27 @@ static bool array(void)
             taken == 41;
     for (int i = 0; i < 64; i++)
         right = right && many[i].error == (i < 41 ? 0 : 1);
-    return right;
+    many[41].error = 1;
+    return right && limen_msg_send_all(LIMEN_SYSTEM, &many[41], 1, &taken) == -EINVAL &&
+           taken == 0 && many[41].error == 1;
 }
 
 static bool timer_comes_back(void)
 {
     struct system_message *came = NULL;
     port = queue();
-    message = timer(UINT64_MAX);
-    bool right = step_ok(limen_msg_send(LIMEN_SYSTEM, &message) == -EASYNC, "sent",
-                         message.error) &&
-                 message.error == -EASYNC && limen_msg_test_any(port, &came) == -EAGAIN &&
-                 limen_msg_test(port, &message) == -EAGAIN;
-    other = message;
+    other = timer(UINT64_MAX);
+    bool right = limen_msg_send(LIMEN_SYSTEM, &other) == -EASYNC &&
+                 step_ok(other.error == -EASYNC, "sent", other.error) &&
+                 limen_msg_test_any(port, &came) == -EAGAIN &&
+                 limen_msg_test(port, &other) == -EAGAIN;
     uint64_t at = clock_now() + 2 * MILLISECOND;
     message = timer(at);
     right = right && limen_msg_send(LIMEN_SYSTEM, &message) == -EASYNC;
     right = right && limen_msg_wait_any(port, &came, NULL) == 0 && came == &message &&
             message.error == 0 && clock_now() >= at;
-    right = right && limen_msg_wait(port, &message, NULL) == -ESRCH;
+    right = right && limen_msg_wait(port, &message, NULL) == -ESRCH &&
+            limen_msg_test(port, &other) == -EAGAIN;
     return close(port) && right;
 }
 
@@ -144,16 +145,27 @@ static bool cancelled(void)
     return close(port) && right;
 }
 
+static uint32_t handles_used(void)
+{
+    struct process_info info = {0};
+    (void)limen_process_info(HANDLE_SELF, &info);
+    return info.handles;
+}
+
+/* Half of them have come back by then. */
 static bool port_closed(void)
 {
+    uint32_t before = handles_used();
     port = queue();
     for (int i = 0; i < 64; i++) {
         many[i] = timer(i % 2 ? 1 : UINT64_MAX);
         if (limen_msg_send(LIMEN_SYSTEM, &many[i]) != -EASYNC)
             return false;
     }
-    sleep_for(MILLISECOND);
-    return close(port) && limen_msg_cancel(&many[0]) == -ESRCH;
+    bool right = limen_msg_wait(port, &many[63], NULL) == 0 && close(port);
+    for (int i = 0; i < 64; i++)
+        right = right && limen_msg_cancel(&many[i]) == -ESRCH;
+    return step_ok(handles_used() == before, "handles", handles_used()) && right;
 }
 
 static bool shows_itself(void)
@@ -249,10 +261,13 @@ static void end_at_once(uint32_t status)
     (void)limen_process_exit(status);
 }
 
-static void leave_at_once(uint32_t unused)
+static uint32_t told;
+
+static void leave_when_told(uint32_t unused)
 {
     (void)unused;
-    sleep_for(MILLISECOND);
+    while (*(volatile uint32_t *)&told == 0)
+        (void)limen_futex_wait(&told, 0, NULL);
     leave();
 }
 
@@ -280,14 +295,18 @@ static bool thread_end(void)
 {
     port = queue();
     left = 1;
-    handle_t thread = handle_of(bare_thread(leave_at_once, 0, stack_of(0)));
+    told = 0;
+    handle_t thread = handle_of(bare_thread(leave_when_told, 0, stack_of(0)));
     message = (struct system_message){.operation = SYSTEM_THREAD_END,
                                       .flags = MSG_ASYNC,
                                       .reply_port = port,
                                       .object = thread};
     bool right = limen_msg_send(LIMEN_SYSTEM, &message) == -EASYNC &&
-                 limen_msg_wait(port, &message, NULL) == 0 &&
-                 limen_msg_send(LIMEN_SYSTEM, &message) == 0;
+                 limen_msg_test(port, &message) == -EAGAIN;
+    told = 1;
+    (void)limen_futex_wake(&told, 1);
+    right = right && limen_msg_wait(port, &message, NULL) == 0 && left == 0 &&
+            limen_msg_send(LIMEN_SYSTEM, &message) == 0;
     return close(thread) && close(port) && right;
 }
 
@@ -295,16 +314,12 @@ static bool thread_end(void)
 
 static handle_t server_port, endpoint;
 
-static void serve_two(uint32_t unused)
+static void serve_one(uint32_t unused)
 {
-    struct message received;
-    uint32_t words[3] = {0};
+    struct limen_words words = {0};
     (void)unused;
-    long kind = limen_receive(server_port, NULL);
-    (void)kind;
-    (void)received;
-    (void)words;
-    (void)limen_reply(0, 7, 8, 9);
+    (void)limen_receive_words(server_port, &words, NULL);
+    (void)limen_reply(0, words.words[0] + 6, words.words[1] + 6, words.words[2] + 6);
     leave();
 }
 
@@ -320,7 +335,7 @@ static bool request(void)
                                       .words = {1, 2, 3}};
     bool right =
         step_ok(limen_msg_send(endpoint, &message) == -EASYNC, "send", message.error);
-    handle_t thread = handle_of(bare_thread(serve_two, 0, stack_of(0)));
+    handle_t thread = handle_of(bare_thread(serve_one, 0, stack_of(0)));
     right = right && limen_msg_wait(port, &message, NULL) == 0 && message.words[0] == 7 &&
             message.words[1] == 8 && message.words[2] == 9 && wait_for(&left, 0);
     message.words[0] = 1;
