@@ -149,7 +149,7 @@ static void end_lent(uint32_t which)
 }
 
 /* Its time is over while the server's priority is settled. */
-static bool late_where_lent(handle_t port, uint32_t round)
+static bool late_where_lent(handle_t port, uint32_t round, uint32_t unit, uint32_t *late)
 {
     uint32_t kind = round % 3;
     text = (struct message){.words = {1}, .receive = (void *)0x70000000};
@@ -157,11 +157,12 @@ static bool late_where_lent(handle_t port, uint32_t round)
     text.handle_count = kind == 2;
     text.handles[0] = stage_endpoints[0];
     message = kind == 0 ? req_call(port, 0, 0, 0) : req_long(port, &text);
-    message.time = clock_now() + 100 * (round / 3 % 300);
+    message.time = clock_now() + (uint64_t)unit * (round / 3 % 300);
     if (!req_in_flight(stage_endpoints[0], &message))
         return false;
     long came = req_wait(port, &message);
     long wanted = kind == 0 ? 0 : kind == 1 ? -EFAULT : -E2BIG;
+    *late += came == -ETIMEDOUT;
     return step_ok(came == -ETIMEDOUT || came == wanted, "came back", came);
 }
 
@@ -169,8 +170,12 @@ bool time_out_where_priority_is_lent(void)
 {
     bool right = stage_open(1) && stage_start(0, end_lent, LESS);
     handle_t port = req_queue();
-    for (uint32_t round = 0; right && round < 2700; round++)
-        right = late_where_lent(port, round);
+    uint32_t late = 0, rounds = 0;
+    /* Longer times, should all have been too short. */
+    for (uint32_t unit = 100; right && late == rounds; unit *= 2)
+        for (uint32_t round = 0; right && round < 2700; round++, rounds++)
+            right = unit < MILLISECOND && late_where_lent(port, round, unit, &late);
+    right = right && step_ok(late > 0, "late", late);
     right = right && step_ok(stage_priority(0) == LESS, "priority", stage_priority(0));
     return req_end(port, right);
 }

@@ -115,7 +115,7 @@ static bool runs_alone(void)
     keep(&alone);
     prepare(0, clock_now() + 20000);
     routine();
-    return same();
+    return step_ok(alone.trail_size < TRAIL_MOST, "trail", alone.trail_size) && same();
 }
 
 /* --- After each step --- */
@@ -207,7 +207,8 @@ static bool stepped_returns(void)
         right = begin_thread(0, 100000) && answer_steps(false);
         stage_settle();
         test_upcall_flags &= ~FLAG_TF;
-        right = right && step_ok(steps >= upcalls, "steps", steps) &&
+        right = right && step_ok(upcalls > gates_open(), "upcalls", upcalls) &&
+                step_ok(steps >= upcalls, "steps", steps) &&
                 step_ok(upcall_wrong == 0, "wrong", upcall_wrong) && same();
         right = end_thread() && right;
     }
