@@ -115,8 +115,8 @@ enum reply_kind {
  * A word of memory by which a thread holds upcalls back. While its count is not 0 they
  * are held, and CRITICAL_HELD is set: when the thread has brought the count to 0 and
  * finds it set, it clears it and calls flushsys. What cannot be read is as good as 0.
- * With CRITICAL_INTERRUPT a call in which the thread
- * waits, or would have to wait while something is held, answers EINTR.
+ * With CRITICAL_INTERRUPT a call in which the thread waits, or would have to wait while
+ * something is held, answers EINTR.
  */
 #define CRITICAL_COUNT 0x3fffffffu
 #define CRITICAL_INTERRUPT (1u << 30)

@@ -2,6 +2,8 @@
 /* System-call messages: see limen/async.h. */
 #include <limen/async.h>
 
+static_assert(offsetof(struct upcall, port) == 64, "UPCALL_PORT, upcall.S");
+
 long limen_sendsys_by_number(struct limen_crossing *crossing)
 {
     uint32_t words[4] = {

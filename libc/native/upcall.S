@@ -3,17 +3,22 @@
  * The end of an upcall: see LIMEN_UPCALL in limen/async.h. esp = eax = the struct upcall.
  * Where its port is no more, the thread goes on all the same.
  */
+#define SYSCALL(nr, name, params, words, args) .set SYS_##name, nr;
+#include <limen/syscalls.def>
+
+#define UPCALL_PORT 64                  /* offsetof(struct upcall, port): async.c */
+
     .text
 
     .globl limen_upcall_end
     .type limen_upcall_end, @function
 limen_upcall_end:
-    movl    64(%eax), %ebx              /* port */
+    movl    UPCALL_PORT(%eax), %ebx
     movl    %eax, %esi
-    movl    $68, %eax                   /* upcall_return */
+    movl    $SYS_upcall_return, %eax
     call    *limen_gate
     xorl    %ebx, %ebx
-    movl    $68, %eax
+    movl    $SYS_upcall_return, %eax
     call    *limen_gate
     hlt                                 /* a state that was spoilt */
     .size limen_upcall_end, . - limen_upcall_end

@@ -43,6 +43,7 @@ struct chunk {
     struct chunk *next;
 };
 
+static_assert(offsetof(struct timer, message) == 0, "a message is found in its timer");
 static_assert(sizeof(struct chunk) <= PAGE_SIZE, "a chunk is a page");
 
 static struct chunk *chunks, **last_chunk = &chunks;

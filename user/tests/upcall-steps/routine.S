@@ -8,10 +8,9 @@
  */
 #include <limen/layout.h>
 
-#define SYS_NULL 0
-#define SYS_CLOCK_SLEEP 18
-#define SYS_FUTEX_WAIT 19
-#define SYS_SENDSYS 65
+#define SYSCALL(nr, name, params, words, args) .set SYS_##name, nr;
+#include <limen/syscalls.def>
+
 #define EINTR 4
 #define FLAG_TF 0x100
 #define FLAG_DF 0x400
@@ -180,7 +179,7 @@ routine:
         RECORD
         SET_FLAGS FLAG_AC | FLAG_DF
         RECORD
-        movl    $SYS_NULL, %eax
+        movl    $SYS_null, %eax
         int     $0x80
         RECORD_CALL
         SET_FLAGS FLAG_AC | FLAG_NT
@@ -229,7 +228,7 @@ routine:
         movl    $0x33333333, %edi
         movl    $0x44444444, %ebp
         SET_FLAGS FLAG_AC | FLAG_DF | FLAG_NT   /* no call keeps them */
-        movl    $SYS_NULL, %eax
+        movl    $SYS_null, %eax
         call    *%edx
         RECORD_CALL
         /* Posts a signal to itself, which may be an upcall on the way out. */
@@ -240,13 +239,13 @@ routine:
         movl    $48, %edi
         xorl    %ebp, %ebp
         SET_FLAGS FLAG_AC | FLAG_DF | FLAG_NT
-        movl    $SYS_SENDSYS, %eax
+        movl    $SYS_sendsys, %eax
         call    *%edx
         RECORD_CALL
         /* A word that is not 5: EAGAIN. */
         movl    routine_index, %eax
         movl    routine_gates(,%eax,4), %edx
-        movl    $SYS_FUTEX_WAIT, %eax
+        movl    $SYS_futex_wait, %eax
         movl    $routine_text, %ebx
         movl    $5, %esi
         xorl    %edi, %edi
@@ -255,7 +254,7 @@ routine:
         /* Sleeps, until the deadline has come. */
 4:      movl    routine_index, %eax
         movl    routine_gates(,%eax,4), %edx
-        movl    $SYS_CLOCK_SLEEP, %eax
+        movl    $SYS_clock_sleep, %eax
         movl    $routine_deadline, %ebx
         call    *%edx
         cmpl    $-EINTR, %eax
