@@ -10,7 +10,6 @@
 
 #include <string.h>
 
-
 #include <limen/exceptions.h>
 #include <limen/message.h>
 
