@@ -23,6 +23,8 @@
 #include <limen/abi.h>
 #include <limen/syscall.h>
 
+#include "process.h"
+
 #define CHILD_CODE 0x10000000u
 #define CHILD_CODE_SIZE 0x2000u
 #define CHILD_DATA 0x20000000u
@@ -334,6 +336,18 @@ static inline bool child_wait_for(struct child child, const volatile uint32_t *w
         (void)limen_thread_yield();
     }
     return now == value;
+}
+
+/* Lets the other threads of this process come to their ends; false if they never do. */
+static inline bool wait_until_alone(void)
+{
+    uint64_t deadline = clock_now() + PATIENCE;
+    while (process_now().threads > 1) {
+        if (clock_now() > deadline)
+            return false;
+        (void)limen_thread_yield();
+    }
+    return true;
 }
 
 static inline void sleep_for(uint64_t time)

@@ -262,13 +262,6 @@ static void keep_numbers(uint32_t which)
     (void)limen_thread_exit(NULL, 0, 0);
 }
 
-static void wait_until_alone(void)
-{
-    struct process_info info = {.threads = 2};
-    while (info.threads > 1 && limen_process_info(HANDLE_SELF, &info) == 0)
-        (void)limen_thread_yield();
-}
-
 static bool kept(void)
 {
     long threads[WORKERS];

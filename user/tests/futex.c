@@ -45,25 +45,13 @@ static bool start_waiters(uint32_t count)
     return right;
 }
 
-/* Goes on when there is no other thread any more. */
-static bool alone(void)
-{
-    struct process_info info = {.threads = 2};
-    bool right = true;
-    while (right && info.threads > 1) {
-        (void)limen_thread_yield();
-        right = limen_process_info(HANDLE_SELF, &info) == 0;
-    }
-    return right;
-}
-
 /* Wakes who still waits, and goes on when the waiters are no more. */
 static bool end_waiters(uint32_t count)
 {
     bool right;
     (void)limen_futex_wake(&words[0], WAITERS);
     (void)limen_futex_wake(&words[1], WAITERS);
-    right = wait_for(&answered, count) && alone();
+    right = wait_for(&answered, count) && wait_until_alone();
     for (uint32_t i = 0; i < count; i++)
         right = limen_handle_close(handle_of(threads[i])) == 0 && right;
     return right;
@@ -139,7 +127,7 @@ static bool wake_crowd(uint32_t priority)
     (void)limen_futex_wake(&words[0], CROWD);
     (void)limen_futex_wake(&words[1], CROWD);
     return limen_thread_priority(HANDLE_SELF, PRIORITY_DEFAULT) == 0 && right &&
-           wait_for(&answered, CROWD) && alone();
+           wait_for(&answered, CROWD) && wait_until_alone();
 }
 
 static bool crowd(void)

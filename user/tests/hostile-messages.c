@@ -5,6 +5,7 @@
  */
 #include <limen/async.h>
 
+#include "queue-port.h"
 #include "stage.h"
 
 #define FLOOD 10000
@@ -14,12 +15,6 @@
 static struct system_message message, other;
 static struct system_message many[64];
 static handle_t port;
-
-static handle_t queue(void)
-{
-    const struct reply_policy policy = {.kind = REPLY_QUEUE};
-    return handle_of(limen_reply_port_create(&policy));
-}
 
 static bool is(long got, long wanted, const char *what)
 {
@@ -51,13 +46,6 @@ static void pass_time(void)
     (void)limen_msg_send(LIMEN_SYSTEM, &one);
 }
 
-static uint32_t handles(void)
-{
-    struct process_info info = {0};
-    (void)limen_process_info(HANDLE_SELF, &info);
-    return info.handles;
-}
-
 /* Pages of its own. */
 static uint8_t *pages(uint32_t count)
 {
@@ -81,7 +69,7 @@ static bool unmap(void *at, uint32_t count)
 static bool refuses(handle_t to, const struct system_message *bad, long error,
                     const char *what)
 {
-    uint32_t before = handles();
+    uint32_t before = process_now().handles;
     struct system_message copy = *bad;
     struct limen_crossing crossing = {.port = to, .message = &copy, .size = sizeof(copy)};
     bool right = is(limen_sendsys_by_number(&crossing), error, what) &&
@@ -92,13 +80,13 @@ static bool refuses(handle_t to, const struct system_message *bad, long error,
     return right && is(limen_sendsys_by_int81(&crossing), error, what) &&
            is(crossing.count, 0, "taken") &&
            is(memcmp(&copy, bad, sizeof(copy)), 0, "changed") &&
-           (bad->reply_port.value || is(handles(), before, "handles"));
+           (bad->reply_port.value || is(process_now().handles, before, "handles"));
 }
 
 static bool fields_without_meaning(void)
 {
     bool right = true;
-    port = queue();
+    port = queue_port();
     handle_t server = handle_of(limen_port_create());
     handle_t endpoint = handle_of(limen_endpoint_mint(server, 0));
     /* For each operation, the fields that it knows: object, words, time, period. */
@@ -150,7 +138,7 @@ static bool fields_without_meaning(void)
 static bool operations_and_flags(void)
 {
     bool right = true;
-    port = queue();
+    port = queue_port();
     static const uint16_t flags[] = {4, 8, 0x8000, 0xffff, MSG_LIVE, 0x100};
     for (uint32_t i = 0; i < sizeof(flags) / sizeof(*flags); i++) {
         struct system_message bad = timer(1);
@@ -230,7 +218,7 @@ static bool sizes_and_places(void)
 static bool arrays_with_a_bad_one(void)
 {
     bool right = true;
-    port = queue();
+    port = queue_port();
     for (uint32_t bad = 0; bad < 20; bad++) {
         uint32_t taken = 99;
         for (uint32_t i = 0; i < 20; i++)
@@ -257,7 +245,7 @@ static bool arrays_across_a_hole(void)
 {
     uint8_t *at = pages(2);
     bool right = unmap(at + PAGE_SIZE, 1);
-    port = queue();
+    port = queue_port();
     for (uint32_t whole = 0; whole < 20; whole++) {
         struct system_message *first =
             (void *)((uint32_t)(at + PAGE_SIZE - whole * 48) & ~15u);
@@ -280,7 +268,7 @@ static bool memory_that_is_read_only(void)
 {
     struct system_message *at = (void *)pages(1);
     bool right = true;
-    port = queue();
+    port = queue_port();
     at[0] = (struct system_message){.operation = SYSTEM_PROCESS_POST, .words = {4}};
     at[1] = timer(1);
     message = timer(UINT64_MAX);
@@ -307,8 +295,8 @@ static bool memory_that_is_read_only(void)
 
 static bool rewritten_in_flight(void)
 {
-    port = queue();
-    handle_t elsewhere = queue();
+    port = queue_port();
+    handle_t elsewhere = queue_port();
     message = timer(UINT64_MAX);
     bool right = is(limen_msg_send(LIMEN_SYSTEM, &message), -EASYNC, "sent");
     uint32_t id = message.id;
@@ -330,7 +318,7 @@ static bool rewritten_in_flight(void)
 /* Ids of other messages, other handles, and those that are over. */
 static bool forged_ids(void)
 {
-    port = queue();
+    port = queue_port();
     handle_t memory = handle_of(limen_memory_create(PAGE_SIZE));
     message = timer(UINT64_MAX);
     other = timer(UINT64_MAX);
@@ -374,7 +362,7 @@ static bool unmapped_in_flight(void)
     uint8_t *at = pages(2);
     struct system_message *one = (void *)at, *two = one + 1;
     bool right = true;
-    port = queue();
+    port = queue_port();
     *one = timer(1);
     *two = timer(UINT64_MAX);
     right = is(limen_msg_send(LIMEN_SYSTEM, one), -EASYNC, "sent") &&
@@ -393,13 +381,13 @@ static bool unmapped_in_flight(void)
                0, "writable") &&
             comes(one, 0) && comes(two, -ECANCELED);
     /* Without a port it is lost with its memory. */
-    uint32_t before = handles();
+    uint32_t before = process_now().handles;
     *one = timer(clock_now() + MILLISECOND);
     one->reply_port.value = 0;
     right =
         right && is(limen_msg_send(LIMEN_SYSTEM, one), -EASYNC, "sent") && unmap(at, 1);
     pass_time();
-    right = right && is(handles(), before, "handles");
+    right = right && is(process_now().handles, before, "handles");
     right = unmap(at + PAGE_SIZE, 1) && right;
     return close(port) && right;
 }
@@ -411,7 +399,7 @@ static bool buffers_in_flight(void)
     struct limen_words words;
     uint8_t *at = pages(2);
     bool right = true;
-    port = queue();
+    port = queue_port();
     handle_t server = handle_of(limen_port_create());
     handle_t endpoint = handle_of(limen_endpoint_mint(server, 0));
     for (int kind = 0; right && kind < 3; kind++) {
@@ -468,7 +456,7 @@ static uint32_t send_flood(handle_t to, enum system_operation operation)
 
 static void flood_and_say(uint32_t to)
 {
-    port = queue();
+    port = queue_port();
     uint32_t first =
         send_flood(to ? (handle_t){to} : LIMEN_SYSTEM, to ? PORT_CALL : SYSTEM_TIMER);
     bool full = first < FLOOD;
@@ -477,7 +465,7 @@ static void flood_and_say(uint32_t to)
     for (uint32_t i = 0; i < first; i++)
         right = right && limen_msg_cancel(&flood[i]) == 0;
     (void)limen_handle_close(port);
-    port = queue();
+    port = queue_port();
     uint32_t second =
         send_flood(to ? (handle_t){to} : LIMEN_SYSTEM, to ? PORT_CALL : SYSTEM_TIMER);
     (void)limen_process_exit(right && second == first ? full ? 0 : 7 : 1);
@@ -494,7 +482,7 @@ static bool flooded(uint32_t pages_of_quota, bool server, bool full)
     right = right && there > 0 &&
             twin_start(&child, flood_and_say, server ? (uint32_t)there : 0);
     /* Meanwhile this process has all that it needs. */
-    port = queue();
+    port = queue_port();
     for (int i = 0; i < 50; i++) {
         message = timer(1);
         right = right && is(limen_msg_send(LIMEN_SYSTEM, &message), -EASYNC, "sent") &&

@@ -523,17 +523,10 @@ static bool badges_closed_in_a_flood(void)
     return right;
 }
 
-static uint32_t pages_used(void)
-{
-    struct process_info info = {0};
-    (void)limen_process_info(HANDLE_SELF, &info);
-    return info.pages_used;
-}
-
 static void twin_exhausts(uint32_t unused)
 {
     static handle_t made[20000];
-    uint32_t before = pages_used();
+    uint32_t before = process_now().pages_used;
     uint32_t count = 0;
     long value = 0;
     (void)unused;
@@ -549,7 +542,8 @@ static void twin_exhausts(uint32_t unused)
     while (count-- > 0)
         right = right && limen_handle_close(made[count]) == 0;
     /* Pages of handles stay, and what the array above touched. */
-    right = right && pages_used() <= before + 2 + sizeof(made) / PAGE_SIZE + 1;
+    right =
+        right && process_now().pages_used <= before + 2 + sizeof(made) / PAGE_SIZE + 1;
     for (;;)
         (void)limen_process_exit(right ? 0 : ports);
 }

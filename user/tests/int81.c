@@ -11,6 +11,7 @@
 #include "cases.h"
 #include "errors.h"
 #include "int81.h"
+#include "queue-port.h"
 
 #define GOOD_COUNT 4u
 
@@ -58,8 +59,7 @@ static bool try_one(const struct int81 *before)
 
 static bool begin(void)
 {
-    const struct reply_policy policy = {.kind = REPLY_QUEUE};
-    port = handle_of(limen_reply_port_create(&policy));
+    port = queue_port();
     server_port = handle_of(limen_port_create());
     endpoint = handle_of(limen_endpoint_mint(server_port, 1));
     ticks = (struct system_message){.operation = SYSTEM_TIMER,

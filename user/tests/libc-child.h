@@ -13,6 +13,8 @@
 #include <limen/spawn.h>
 #include <limen/tap.h>
 
+#include "process.h"
+
 #define CHILD_STACK 0x40000u    /* can overflow within the quota of a small machine */
 
 /* Runs this program in a role to its end; reason 0 where it could not be started. */

@@ -22,13 +22,6 @@ static unsigned char *map_pages(size_t size, int protection)
     return mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
-static struct process_info process_now(void)
-{
-    struct process_info info = {0};
-    limen_process_info(HANDLE_SELF, &info);
-    return info;
-}
-
 /* Whether all bytes of a range have one value. */
 static bool all_are(const unsigned char *bytes, size_t size, unsigned char value)
 {

@@ -407,13 +407,6 @@ static void check_cancellation(void)
 
 /* --- Nothing is left over --- */
 
-static struct process_info process_now(void)
-{
-    struct process_info info = {0};
-    limen_process_info(HANDLE_SELF, &info);
-    return info;
-}
-
 static void check_leaks(void)
 {
     struct process_info before = {0};

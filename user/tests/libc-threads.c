@@ -106,13 +106,6 @@ static void *post(void *unused)
     return unused;
 }
 
-static struct process_info process_now(void)
-{
-    struct process_info info = {0};
-    limen_process_info(HANDLE_SELF, &info);
-    return info;
-}
-
 static void wait_until_alone(void)
 {
     while (process_now().threads > 1)

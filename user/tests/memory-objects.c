@@ -19,13 +19,6 @@ static volatile uint32_t *word_at(uint32_t address)
     return (volatile uint32_t *)address;
 }
 
-static struct process_info own_info(void)
-{
-    struct process_info info = {0};
-    (void)limen_process_info(HANDLE_SELF, &info);
-    return info;
-}
-
 static struct memory_info info_of(handle_t memory)
 {
     struct memory_info info = {0};
@@ -116,18 +109,18 @@ static bool two_views(void)
 static bool regions_split_and_join(void)
 {
     handle_t memory = create(16);
-    uint32_t before = own_info().regions;
+    uint32_t before = process_now().regions;
     bool right = map_at(memory, BASE, 16, RW);
     for (uint32_t i = 0; i < 16; i++)
         *word_at(BASE + PAGES(i)) = i;
     right =
         right &&
         limen_memory_protect(HANDLE_SELF, BASE + PAGES(4), PAGES(4), MEMORY_READ) == 0 &&
-        own_info().regions == before + 3 && unmap(BASE + PAGES(9), 2) &&
-        own_info().regions == before + 4 &&
+        process_now().regions == before + 3 && unmap(BASE + PAGES(9), 2) &&
+        process_now().regions == before + 4 &&
         map_in(HANDLE_SELF, memory, BASE + PAGES(9), 9, 2, RW) == 0 &&
         limen_memory_protect(HANDLE_SELF, BASE + PAGES(4), PAGES(4), RW) == 0 &&
-        step_ok(own_info().regions == before + 1, "regions", own_info().regions);
+        step_ok(process_now().regions == before + 1, "regions", process_now().regions);
     for (uint32_t i = 0; i < 16; i++)
         right = right && *word_at(BASE + PAGES(i)) == i;
     return unmap(BASE, 16) && close_handle(memory) && right;
@@ -136,14 +129,14 @@ static bool regions_split_and_join(void)
 static bool sparse(void)
 {
     handle_t memory = handle_of(limen_memory_create(MEMORY_SIZE_MAX));
-    uint32_t used = own_info().pages_used;
+    uint32_t used = process_now().pages_used;
     uint32_t last = MEMORY_SIZE_MAX / PAGE_SIZE - 1;
     bool right = put(memory, 0, 1) && put(memory, last, 2) && put(memory, 400000, 3) &&
                  has(memory, 0, 1) && has(memory, last, 2) && has(memory, 400000, 3) &&
                  has(memory, 300000, 0);
     right = right && info_of(memory).pages == 4 &&
-            step_ok(own_info().pages_used <= used + 4 + 2, "pages used",
-                    own_info().pages_used - used);
+            step_ok(process_now().pages_used <= used + 4 + 2, "pages used",
+                    process_now().pages_used - used);
     handle_t clone = clone_of(memory);
     right = right && has(clone, last, 2) && put(clone, last, 4) && has(memory, last, 2);
     return close_handle(memory) && close_handle(clone) && right;
@@ -170,13 +163,13 @@ static bool the_maker_pays(void)
     bool right = put(memory, 0, 0) && map_at(memory, OTHER, 4, RW) &&
                  twin_load(&child, TWIN_PAGES) &&
                  map_in(child.process, memory, BASE, 0, 4, RW) == 0;
-    uint32_t used = own_info().pages_used;
+    uint32_t used = process_now().pages_used;
     right = right && limen_process_info(child.process, &before) == 0 &&
             twin_start(&child, touch_four, BASE) && child_wait_for(child, &touched, 1) &&
             limen_process_info(child.process, &after) == 0;
     /* The toucher: two page tables, a page of its stack, one of threads. */
-    right = right && step_ok(own_info().pages_used == used + 3, "the maker's pages",
-                             own_info().pages_used - used);
+    right = right && step_ok(process_now().pages_used == used + 3, "the maker's pages",
+                             process_now().pages_used - used);
     right = right && step_ok(after.pages_used == before.pages_used + 4, "the toucher's",
                              after.pages_used - before.pages_used);
     for (uint32_t i = 0; i < 4; i++)
@@ -201,7 +194,7 @@ static bool object_outlives_its_maker(void)
 {
     struct child child = {0};
     struct process_end end;
-    uint32_t used = own_info().pages_used;
+    uint32_t used = process_now().pages_used;
     uint32_t word = 1;
     bool right = twin_load(&child, TWIN_PAGES);
     long parent = limen_handle_give(child.process, HANDLE_SELF, RIGHTS_ALL);
@@ -212,16 +205,16 @@ static bool object_outlives_its_maker(void)
     handle_t memory = handle_of(given);
     /* The home of its quota, a slab page, and the object's page. */
     right = right &&
-            step_ok(own_info().pages_used == used + 3, "pages used",
-                    own_info().pages_used - used) &&
+            step_ok(process_now().pages_used == used + 3, "pages used",
+                    process_now().pages_used - used) &&
             has(memory, 0, 4711) && put(memory, 0, 4712) &&
             limen_memory_write(memory, PAGES(1), &word, 4) == -EFAULT;
     handle_t clone = clone_of(memory);
     right = right && has(clone, 0, 4712) && put(memory, 0, 4713) && put(clone, 1, 9) &&
             has(clone, 0, 4712) && close_handle(clone) && has(memory, 0, 4713);
     right = close_handle(memory) && right;
-    return right && step_ok(own_info().pages_used == used, "pages used",
-                            own_info().pages_used - used);
+    return right && step_ok(process_now().pages_used == used, "pages used",
+                            process_now().pages_used - used);
 }
 
 /* --- Clones --- */
@@ -233,16 +226,16 @@ static bool clone_is_a_copy(void)
     for (uint32_t i = 0; i < 6; i++)
         *word_at(BASE + PAGES(i)) = 10 + i;
     uint32_t free = frames_free();
-    uint32_t used = own_info().pages_used;
+    uint32_t used = process_now().pages_used;
     handle_t clone = clone_of(memory);
     right =
         right && info_of(clone).pages == 6 && info_of(clone).size == PAGES(8) &&
         step_ok(frames_free() + 1 >= free, "frames for a clone", free - frames_free()) &&
-        step_ok(own_info().pages_used <= used + 6 + 1, "charged for a clone",
-                own_info().pages_used - used) &&
+        step_ok(process_now().pages_used <= used + 6 + 1, "charged for a clone",
+                process_now().pages_used - used) &&
         *word_at(BASE + PAGES(7)) == 0; /* brings the page table back */
     free = frames_free();
-    used = own_info().pages_used;
+    used = process_now().pages_used;
     *word_at(BASE) = 1;
     *word_at(BASE + PAGES(1)) = 2;
     right = right && put(clone, 2, 3) && has(clone, 0, 10) && has(clone, 1, 11) &&
@@ -251,8 +244,8 @@ static bool clone_is_a_copy(void)
     right = right &&
             step_ok(free - frames_free() == 3, "frames for three writes",
                     free - frames_free()) &&
-            step_ok(own_info().pages_used == used, "charged for three writes",
-                    own_info().pages_used - used);
+            step_ok(process_now().pages_used == used, "charged for three writes",
+                    process_now().pages_used - used);
     *word_at(BASE + PAGES(6)) = 5; /* fresh: of one alone */
     right = right && has(clone, 6, 0) && has(clone, 5, 15);
     return close_handle(clone) && unmap(BASE, 8) && close_handle(memory) && right;
@@ -497,7 +490,7 @@ static bool a_family_at_random(void)
         right = map_at((handle_t){0}, BASE + PAGES(FRAMES_MAX), 1, RW);
         *word_at(BASE + PAGES(FRAMES_MAX)) = 0;
         uint32_t free = frames_free();
-        uint32_t used = own_info().pages_used;
+        uint32_t used = process_now().pages_used;
         random_state = seed;
         for (uint32_t i = 0; right && i < ROUNDS; i++)
             right = step_ok(random_step(), "round", i);
@@ -505,7 +498,7 @@ static bool a_family_at_random(void)
             if (members[i].memory.value)
                 right = member_right(&members[i]) && member_close(&members[i]) && right;
         right = right && step_ok(frames_free() == free, "frames free, seed", seed) &&
-                step_ok(own_info().pages_used == used, "pages used, seed", seed) &&
+                step_ok(process_now().pages_used == used, "pages used, seed", seed) &&
                 unmap(BASE + PAGES(FRAMES_MAX), 1);
     }
     return right;

@@ -56,13 +56,6 @@ static bool writable(uint32_t address)
            limen_memory_write(HANDLE_SELF, address, &byte, 1) == 1;
 }
 
-static uint32_t regions(void)
-{
-    struct process_info info = {0};
-    (void)limen_process_info(HANDLE_SELF, &info);
-    return info.regions;
-}
-
 static bool map_and_unmap(void)
 {
     bool right = map_here(PAGES(8)) == 0 && all_are(BASE, PAGES(8), 0);
@@ -146,13 +139,13 @@ static bool map_bad_arguments(void)
         {{.size = KERNEL_BASE, .flags = RW}, -ENOMEM},
     };
     bool right = true;
-    uint32_t before = regions();
+    uint32_t before = process_now().regions;
     for (unsigned int i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         struct memory_map map = bad[i].map;
         long got = limen_memory_map(HANDLE_SELF, &map);
         if (got != bad[i].wanted)
             tap_note("bad map %u: %ld, wanted %ld", i, got, bad[i].wanted);
-        right = right && got == bad[i].wanted && regions() == before;
+        right = right && got == bad[i].wanted && process_now().regions == before;
     }
     return right;
 }
@@ -188,24 +181,24 @@ static bool unmap_and_protect_bad_arguments(void)
 
 static bool split_and_merge(void)
 {
-    uint32_t before = regions();
+    uint32_t before = process_now().regions;
     uint32_t whole;
     bool right = map_here(PAGES(16)) == 0;
-    whole = regions();
+    whole = process_now().regions;
     memset((void *)BASE, 0x3c, PAGES(16));
     for (uint32_t i = 0; i < 16; i += 2)
         right = right && limen_memory_protect(HANDLE_SELF, BASE + PAGES(i), PAGES(1),
                                               MEMORY_READ) == 0;
-    right = right && regions() == whole + 15;
+    right = right && process_now().regions == whole + 15;
     for (uint32_t i = 0; i < 16; i++)
         right = right && writable(BASE + PAGES(i)) == (i % 2 == 1);
     right = right && limen_memory_protect(HANDLE_SELF, BASE, PAGES(16), RW) == 0;
-    right = right && regions() == whole && all_are(BASE, PAGES(16), 0x3c);
+    right = right && process_now().regions == whole && all_are(BASE, PAGES(16), 0x3c);
     for (uint32_t i = 0; i < 16; i += 2)
         right = right && limen_memory_unmap(HANDLE_SELF, BASE + PAGES(i), PAGES(1)) == 0;
     for (uint32_t i = 0; i < 16; i++)
         right = right && readable(BASE + PAGES(i)) == (i % 2 == 1);
-    return unmap_here(PAGES(16)) == 0 && right && regions() == before;
+    return unmap_here(PAGES(16)) == 0 && right && process_now().regions == before;
 }
 
 static bool protect_hole(void)

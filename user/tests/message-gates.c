@@ -10,6 +10,7 @@
 
 #include "cases.h"
 #include "gate.h"
+#include "queue-port.h"
 
 #define STEPS 160
 #define MESSAGES 24
@@ -304,11 +305,10 @@ static void memory(void)
 /* All of it through one gate. */
 static bool all_steps(void (*stub)(void))
 {
-    const struct reply_policy policy = {.kind = REPLY_QUEUE};
     gate = stub;
     step_count = 0;
     steps_right = true;
-    port = handle_of(limen_reply_port_create(&policy));
+    port = queue_port();
     nothing_to_do();
     bad_crossings();
     timers();

@@ -5,6 +5,7 @@
  */
 #include <limen/async.h>
 
+#include "queue-port.h"
 #include "stage.h"
 
 #define SIGNALS 64
@@ -15,12 +16,6 @@ static struct system_message message, other;
 static struct system_message many[MANY];
 static handle_t port, root;
 static volatile uint32_t word;
-
-static handle_t queue(void)
-{
-    const struct reply_policy policy = {.kind = REPLY_QUEUE};
-    return handle_of(limen_reply_port_create(&policy));
-}
 
 static bool is(long got, long wanted, const char *what)
 {
@@ -63,7 +58,7 @@ static struct system_message ask(enum system_operation operation, handle_t objec
 
 static bool words_wake_in_order(void)
 {
-    port = queue();
+    port = queue_port();
     word = 7;
     bool right = true;
     for (uint32_t i = 0; i < MANY; i++) {
@@ -94,7 +89,7 @@ static bool words_are_moved(void)
 {
     static volatile uint32_t target = 1;
     bool right = stage_open(0);
-    port = queue();
+    port = queue_port();
     word = 7;
     woken = 0;
     many[0] = ask(SYSTEM_FUTEX, HANDLE_SELF, (uint32_t)&word, 7);
@@ -116,7 +111,7 @@ static bool words_are_moved(void)
 
 static bool words_that_cannot_be(void)
 {
-    port = queue();
+    port = queue_port();
     static const uint32_t places[] = {0,           2,   KERNEL_BASE - 2,
                                       KERNEL_BASE, ~3u, 0x70000000};
     bool right = true;
@@ -154,7 +149,7 @@ static bool process_ends(void (*body)(uint32_t), uint32_t argument, bool kill,
                          const uint32_t words[3])
 {
     struct child child = {0};
-    port = queue();
+    port = queue_port();
     bool right = twin_load(&child, TWIN_PAGES);
     for (uint32_t i = 0; i < 3; i++) {
         many[i] = ask(SYSTEM_PROCESS_END, child.process, 0, 0);
@@ -189,7 +184,7 @@ static bool processes_end(void)
 static bool process_without_handle(void)
 {
     struct child child = {0};
-    port = queue();
+    port = queue_port();
     bool right = twin_load(&child, TWIN_PAGES);
     message = ask(SYSTEM_PROCESS_END, child.process, 0, 0);
     other = ask(SYSTEM_PROCESS_END, child.process, 0, 0);
@@ -203,7 +198,7 @@ static bool process_without_handle(void)
 
 static bool own_end(void)
 {
-    port = queue();
+    port = queue_port();
     message = ask(SYSTEM_PROCESS_END, HANDLE_SELF, 0, 0);
     bool right = is(limen_msg_send(LIMEN_SYSTEM, &message), -EINVAL, "process");
     message = ask(SYSTEM_THREAD_END, HANDLE_SELF, 0, 0);
@@ -220,7 +215,7 @@ static void leave_soon(uint32_t which)
 static bool threads_end(void)
 {
     bool right = stage_open(0) && stage_start(0, leave_soon, HIGH);
-    port = queue();
+    port = queue_port();
     for (uint32_t i = 0; i < MANY; i++) {
         many[i] = ask(SYSTEM_THREAD_END, stage_threads[0], 0, 0);
         right = right && in_flight(&many[i]);
@@ -252,7 +247,7 @@ static bool post(handle_t object, uint32_t low, uint32_t high)
 static bool signals_have_one_listener(void)
 {
     bool right = true;
-    port = queue();
+    port = queue_port();
     right = post(HANDLE_SELF, 0xf0, 1) && right;
     for (uint32_t i = 0; i < SIGNALS; i++) {
         many[i] = ask(SYSTEM_PROCESS_SIGNALS, HANDLE_SELF, i < 32 ? 1u << i : 0,
@@ -288,7 +283,7 @@ static bool signals_have_one_listener(void)
 /* The set is not the time. */
 static bool signals_with_a_time_out(void)
 {
-    port = queue();
+    port = queue_port();
     message = ask(SYSTEM_PROCESS_SIGNALS, HANDLE_SELF, 0x80000000, 0x80000000);
     message.time = clock_now() + 3600 * SECOND;
     bool right = in_flight(&message) && post(HANDLE_SELF, 0x7fffffff, 0x7fffffff) &&
@@ -309,7 +304,7 @@ static bool signals_with_a_time_out(void)
 static bool signals_of_others(void)
 {
     struct child child = {0};
-    port = queue();
+    port = queue_port();
     bool right = twin_load(&child, TWIN_PAGES);
     handle_t weak = handle_of(limen_handle_duplicate(child.process, RIGHT_READ));
     message = ask(SYSTEM_PROCESS_SIGNALS, weak, 1, 0);
@@ -343,7 +338,7 @@ static bool signals_of_others(void)
 static bool periods_that_are_too_long(void)
 {
     static const uint64_t periods[] = {UINT64_MAX, UINT64_MAX - 1, 1ull << 63};
-    port = queue();
+    port = queue_port();
     bool right = true;
     for (uint32_t i = 0; i < 3; i++) {
         message = ask(SYSTEM_TIMER, HANDLE_SELF, 0, 0);
@@ -392,7 +387,7 @@ static bool quiet(struct system_message *one)
 
 static bool interrupt_comes(void)
 {
-    port = queue();
+    port = queue_port();
     message = listen_to(IRQ_LOG, root);
     bool right = in_flight(&message) && quiet(&message);
     for (int i = 0; right && i < 5; i++) {
@@ -417,7 +412,7 @@ static bool interrupt_comes(void)
 
 static bool interrupt_is_shared(void)
 {
-    port = queue();
+    port = queue_port();
     message = listen_to(IRQ_LOG, root);
     other = listen_to(IRQ_LOG, root);
     bool right = in_flight(&message) && in_flight(&other);
@@ -435,7 +430,7 @@ static bool interrupt_is_shared(void)
             comes(&other, -ECANCELED);
     /* One that nobody takes goes with its port. */
     handle_t first = port;
-    port = queue();
+    port = queue_port();
     other = listen_to(IRQ_LOG, root);
     right = right && in_flight(&other) && is(acknowledge(&message), 0, "first");
     raise();
@@ -447,7 +442,7 @@ static bool interrupt_is_shared(void)
 
 static void drive_once(uint32_t resource)
 {
-    port = queue();
+    port = queue_port();
     message = listen_to(IRQ_LOG, (handle_t){resource});
     word = in_flight(&message) ? 1 : 2;
     if (limen_msg_wait(port, &message, NULL) == 0)
@@ -479,7 +474,7 @@ static bool driver_is_restarted(void)
 static bool interrupts_that_cannot_be(void)
 {
     const struct resource_range line = {RESOURCE_IRQ, 5, 1};
-    port = queue();
+    port = queue_port();
     handle_t narrow = handle_of(limen_resource_derive(root, &line));
     message = listen_to(IRQ_LOG, narrow);
     bool right = is(limen_msg_send(LIMEN_SYSTEM, &message), -EPERM, "another line");
@@ -527,7 +522,7 @@ static const struct test_case cases[] = {
 int main(void)
 {
     root = handle_of((long)getauxval(AT_LIMEN_RESOURCE));
-    port = queue();
+    port = queue_port();
     for (uint32_t i = 0; i < MANY; i++) {
         many[i] = ask(SYSTEM_TIMER, HANDLE_SELF, 0, 0);
         (void)limen_msg_send(LIMEN_SYSTEM, &many[i]);

@@ -9,6 +9,7 @@
 #include <limen/async.h>
 
 #include "cases.h"
+#include "queue-port.h"
 
 #define STACK_SIZE 8192
 #define BIG (1024u * 1024)
@@ -122,8 +123,7 @@ static volatile uint32_t enough;
 
 static handle_t port_with_many(uint32_t count)
 {
-    const struct reply_policy policy = {.kind = REPLY_QUEUE};
-    handle_t port = handle_of(limen_reply_port_create(&policy));
+    handle_t port = queue_port();
     for (uint32_t i = 0; i < count; i++) {
         many[i] = (struct system_message){.operation = SYSTEM_FUTEX,
                                           .flags = MSG_ASYNC,

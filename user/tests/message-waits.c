@@ -6,6 +6,7 @@
  */
 #include <limen/async.h>
 
+#include "queue-port.h"
 #include "stage.h"
 
 #define WAITERS 50
@@ -19,12 +20,6 @@ static uint8_t waiter_stacks[WAITERS][WAITER_STACK] __attribute__((aligned(16)))
 static handle_t port;
 static volatile uint32_t waiting, ended, bad;
 static volatile long result;
-
-static handle_t queue(void)
-{
-    const struct reply_policy policy = {.kind = REPLY_QUEUE};
-    return handle_of(limen_reply_port_create(&policy));
-}
 
 static struct system_message timer(uint64_t time)
 {
@@ -69,7 +64,7 @@ static bool given_or_any(void)
 {
     struct system_message *came = NULL;
     uint64_t past = 1, soon = clock_now() + MILLISECOND;
-    port = queue();
+    port = queue_port();
     message = timer(UINT64_MAX);
     other = timer(1);
     bool right = in_flight(&message) && in_flight(&other) &&
@@ -90,8 +85,8 @@ static bool given_or_any(void)
 /* A port that is not its own, none, and what is no port. */
 static bool where_it_is_not(void)
 {
-    port = queue();
-    handle_t elsewhere = queue();
+    port = queue_port();
+    handle_t elsewhere = queue_port();
     message = timer(1);
     bool right = in_flight(&message);
     pass_time();
@@ -153,7 +148,7 @@ static bool many_waiters(void)
 {
     handle_t threads[WAITERS];
     uint32_t sent = 0;
-    port = queue();
+    port = queue_port();
     ended = bad = 0;
     memset(came_back, 0, sizeof(came_back));
     for (int i = 0; i < WAITERS; i++)
@@ -201,7 +196,7 @@ static void wait_given_once(uint32_t which)
 static bool begin(void (*body)(uint32_t))
 {
     bool right = stage_open(0);
-    port = queue();
+    port = queue_port();
     message = timer(UINT64_MAX);
     result = 1234;
     right = right && in_flight(&message) && stage_start(0, body, HIGH);
@@ -312,7 +307,7 @@ static bool cancel_races(void)
 {
     uint32_t won = 0, lost = 0;
     bool right = true;
-    port = queue();
+    port = queue_port();
     for (uint32_t round = 0; right && round < 4000; round++) {
         message = timer(clock_now() + round % 400 * 128);
         right = in_flight(&message);
@@ -449,7 +444,7 @@ static const struct test_case cases[] = {
 int main(void)
 {
     /* A handle table keeps what it has grown to. */
-    port = queue();
+    port = queue_port();
     for (uint32_t i = 0; i < MESSAGES; i++) {
         many[i] = timer(UINT64_MAX);
         (void)limen_msg_send(LIMEN_SYSTEM, &many[i]);

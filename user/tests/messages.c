@@ -536,29 +536,24 @@ static void twin_gives_badly(uint32_t handle)
     (void)limen_process_exit(bad == -EBADF && good == 0 && many == -E2BIG ? 0 : 1);
 }
 
-static uint32_t handles_now(void)
-{
-    struct process_info info = {0};
-    (void)limen_process_info(HANDLE_SELF, &info);
-    return info.handles;
-}
-
 static bool handles_all_or_none(void)
 {
     struct child child;
     struct process_end end;
     struct message message = {.handle_room = 4};
     bool right = open_port(17) && give_and_start(&child, twin_gives_badly);
-    uint32_t before = handles_now();
+    uint32_t before = process_now().handles;
     right = right && limen_receive_message(port, &message, NULL) == MESSAGE_CALL;
-    right = right && step_ok(handles_now() == before + 4, "handles", handles_now());
+    right = right && step_ok(process_now().handles == before + 4, "handles",
+                             process_now().handles);
     for (uint32_t i = 0; i < message.handle_count; i++)
         right = limen_handle_close(message.handles[i]) == 0 && right;
     right = right && limen_reply(0, 0, 0, 0) == 0;
     uint64_t soon = clock_now() + 100 * MILLISECOND;
     message.handle_room = 3;
     right = right && limen_receive_message(port, &message, &soon) == -ETIMEDOUT;
-    right = right && step_ok(handles_now() == before, "handles", handles_now());
+    right = right &&
+            step_ok(process_now().handles == before, "handles", process_now().handles);
     right = right && child_wait(child, &end) == EXIT_0;
     child_close(&child);
     close_port();

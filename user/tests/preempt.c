@@ -29,13 +29,6 @@ static void spin(uint32_t unused)
         ;
 }
 
-static void wait_until_alone(void)
-{
-    struct process_info info = {.threads = 2};
-    while (info.threads > 1 && limen_process_info(HANDLE_SELF, &info) == 0)
-        (void)limen_thread_yield();
-}
-
 /* Every spinner of this process advances, whatever the others do. */
 static bool threads_share(void)
 {

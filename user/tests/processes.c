@@ -170,8 +170,7 @@ static bool kill_blocked(void)
     return kill_blocked_in(SYS_LIMEN_clock_sleep) &&
            kill_blocked_in(SYS_LIMEN_futex_wait) &&
            kill_blocked_in(SYS_LIMEN_process_wait) &&
-           kill_blocked_in(SYS_LIMEN_receive) &&
-           kill_blocked_in(SYS_LIMEN_thread_yield);
+           kill_blocked_in(SYS_LIMEN_receive) && kill_blocked_in(SYS_LIMEN_thread_yield);
 }
 
 /* --- Several waiters, and handles closed under them --- */
@@ -367,27 +366,22 @@ static bool thread_handle_outlives(void)
     return right;
 }
 
-static uint32_t pages_used(void)
-{
-    struct process_info info = {0};
-    (void)limen_process_info(HANDLE_SELF, &info);
-    return info.pages_used;
-}
-
 /* A thread that ended does not keep its process's memory, nor what that did not use: only
  * its own page and the one that the quota stands in. */
 static bool thread_keeps_no_memory(void)
 {
-    uint32_t used = pages_used();
+    uint32_t used = process_now().pages_used;
     uint32_t before = frames_free();
     struct child child;
     struct process_end end;
     bool right = twin_run(&child, TWIN_PAGES, leave, 0, &end) == EXIT_0;
     right = right && limen_handle_close(child.process) == 0 &&
             step_ok(frames_free() == before - 2, "free frames", frames_free()) &&
-            step_ok(pages_used() == used + 2, "pages used", pages_used()) &&
+            step_ok(process_now().pages_used == used + 2, "pages used",
+                    process_now().pages_used) &&
             limen_handle_close(child.thread) == 0;
-    return right && step_ok(pages_used() == used, "pages used", pages_used());
+    return right && step_ok(process_now().pages_used == used, "pages used",
+                            process_now().pages_used);
 }
 
 enum {
@@ -422,7 +416,7 @@ static void descend(uint32_t first)
  * use of their quotas is then this process's. */
 static bool family_of_threads(void)
 {
-    uint32_t used = pages_used();
+    uint32_t used = process_now().pages_used;
     struct child child;
     struct process_end end;
     depth = DEPTH;
@@ -432,13 +426,13 @@ static bool family_of_threads(void)
             step_ok(child_wait(child, &end) == EXIT_0, "end", end.status) &&
             child_read(child, (uint32_t)given, given, sizeof(given));
     child_close(&child);
-    right = right &&
-            step_ok(pages_used() == used + 2 * (DEPTH - 1), "pages used", pages_used());
+    right = right && step_ok(process_now().pages_used == used + 2 * (DEPTH - 1),
+                             "pages used", process_now().pages_used);
     for (uint32_t i = 1; i < DEPTH; i++) {
         uint32_t which = i * 3 % DEPTH; /* neither first nor last first */
         right = right && limen_handle_close(handle_of(given[which])) == 0 &&
-                step_ok(pages_used() == used + 2 * (DEPTH - 1 - i), "pages used",
-                        pages_used());
+                step_ok(process_now().pages_used == used + 2 * (DEPTH - 1 - i),
+                        "pages used", process_now().pages_used);
     }
     return right;
 }

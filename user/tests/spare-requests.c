@@ -8,6 +8,7 @@
 #include <limen/async.h>
 
 #include "cases.h"
+#include "queue-port.h"
 
 static struct system_message message;
 static struct message carried;
@@ -22,8 +23,7 @@ static bool close(handle_t handle)
 
 static bool begin(void)
 {
-    const struct reply_policy policy = {.kind = REPLY_QUEUE};
-    port = handle_of(limen_reply_port_create(&policy));
+    port = queue_port();
     server_port = handle_of(limen_port_create());
     endpoint = handle_of(limen_endpoint_mint(server_port, 7));
     return (int32_t)(port.value & server_port.value & endpoint.value) > 0;
@@ -236,21 +236,19 @@ static bool plain_timer(const char *after)
 
 static bool handles_as(uint32_t before)
 {
-    struct process_info info = {0};
-    (void)limen_process_info(HANDLE_SELF, &info);
-    return step_ok(info.handles == before, "handles", info.handles);
+    uint32_t handles = process_now().handles;
+    return step_ok(handles == before, "handles", handles);
 }
 
 static bool after_each(bool (*next)(const char *))
 {
-    struct process_info info = {0};
-    (void)limen_process_info(HANDLE_SELF, &info);
+    uint32_t handles = process_now().handles;
     bool right = true;
     for (uint32_t i = 0; i < LIVES; i++) {
         right = begin() && right;
         right = step_ok(lives[i].run(), lives[i].text, message.error) && right;
         right = next(lives[i].text) && right;
-        right = end(right) && handles_as(info.handles) && right;
+        right = end(right) && handles_as(handles) && right;
     }
     return right;
 }

@@ -139,16 +139,15 @@ static inline bool stage_make_leave(uint32_t which)
 
 static inline bool stage_close_threads(void)
 {
-    struct process_info info = {0};
     stage_stop = 1;
     stage_settle();
-    (void)limen_process_info(HANDLE_SELF, &info);
+    uint32_t threads = process_now().threads;
     for (uint32_t i = 0; i < STAGE_THREADS; i++) {
         if (stage_threads[i].value != 0)
             (void)limen_handle_close(stage_threads[i]);
         stage_threads[i].value = 0;
     }
-    return step_ok(info.threads == 1, "threads left", info.threads);
+    return step_ok(threads == 1, "threads left", threads);
 }
 
 /* --- Ports --- */

@@ -9,6 +9,7 @@
 #include <limen/async.h>
 
 #include "cases.h"
+#include "queue-port.h"
 
 #define STACK_SIZE 4096
 
@@ -28,12 +29,6 @@ static _Noreturn void leave(void)
 {
     for (;;)
         (void)limen_thread_exit((uint32_t *)&left, 0, 0);
-}
-
-static handle_t queue(void)
-{
-    const struct reply_policy policy = {.kind = REPLY_QUEUE};
-    return handle_of(limen_reply_port_create(&policy));
 }
 
 static bool close(handle_t handle)
@@ -83,7 +78,7 @@ static bool array(void)
 static bool timer_comes_back(void)
 {
     struct system_message *came = NULL;
-    port = queue();
+    port = queue_port();
     other = timer(UINT64_MAX);
     bool right = limen_msg_send(LIMEN_SYSTEM, &other) == -EASYNC &&
                  step_ok(other.error == -EASYNC, "sent", other.error) &&
@@ -110,7 +105,7 @@ static bool synchronous_timer(void)
 static bool live_timer(void)
 {
     uint32_t periods = 0;
-    port = queue();
+    port = queue_port();
     uint64_t start = clock_now();
     message = timer(start + MILLISECOND);
     message.flags |= MSG_LIVE;
@@ -136,7 +131,7 @@ static bool live_timer(void)
 
 static bool cancelled(void)
 {
-    port = queue();
+    port = queue_port();
     message = timer(UINT64_MAX);
     bool right = limen_msg_send(LIMEN_SYSTEM, &message) == -EASYNC &&
                  limen_msg_cancel(&message) == 0 &&
@@ -145,18 +140,11 @@ static bool cancelled(void)
     return close(port) && right;
 }
 
-static uint32_t handles_used(void)
-{
-    struct process_info info = {0};
-    (void)limen_process_info(HANDLE_SELF, &info);
-    return info.handles;
-}
-
 /* Half of them have come back by then. */
 static bool port_closed(void)
 {
-    uint32_t before = handles_used();
-    port = queue();
+    uint32_t before = process_now().handles;
+    port = queue_port();
     for (int i = 0; i < 64; i++) {
         many[i] = timer(i % 2 ? 1 : UINT64_MAX);
         if (limen_msg_send(LIMEN_SYSTEM, &many[i]) != -EASYNC)
@@ -165,7 +153,8 @@ static bool port_closed(void)
     bool right = limen_msg_wait(port, &many[63], NULL) == 0 && close(port);
     for (int i = 0; i < 64; i++)
         right = right && limen_msg_cancel(&many[i]) == -ESRCH;
-    return step_ok(handles_used() == before, "handles", handles_used()) && right;
+    return step_ok(process_now().handles == before, "handles", process_now().handles) &&
+           right;
 }
 
 static bool shows_itself(void)
@@ -192,7 +181,7 @@ static void wait_for_any(uint32_t unused)
 
 static bool waiter(void)
 {
-    port = queue();
+    port = queue_port();
     left = 1;
     handle_t thread = handle_of(bare_thread(wait_for_any, 0, stack_of(0)));
     sleep_for(MILLISECOND);
@@ -205,7 +194,7 @@ static bool waiter(void)
 static bool futex(void)
 {
     static uint32_t word = 5;
-    port = queue();
+    port = queue_port();
     message = (struct system_message){.operation = SYSTEM_FUTEX,
                                       .flags = MSG_ASYNC,
                                       .reply_port = port,
@@ -227,7 +216,7 @@ static bool futex(void)
 
 static bool signals(void)
 {
-    port = queue();
+    port = queue_port();
     message = (struct system_message){.operation = SYSTEM_PROCESS_SIGNALS,
                                       .flags = MSG_ASYNC | MSG_LIVE,
                                       .reply_port = port,
@@ -274,7 +263,7 @@ static void leave_when_told(uint32_t unused)
 static bool process_end(void)
 {
     struct child child;
-    port = queue();
+    port = queue_port();
     bool right = twin_load(&child, 256);
     message = (struct system_message){.operation = SYSTEM_PROCESS_END,
                                       .flags = MSG_ASYNC,
@@ -293,7 +282,7 @@ static bool process_end(void)
 
 static bool thread_end(void)
 {
-    port = queue();
+    port = queue_port();
     left = 1;
     told = 0;
     handle_t thread = handle_of(bare_thread(leave_when_told, 0, stack_of(0)));
@@ -325,7 +314,7 @@ static void serve_one(uint32_t unused)
 
 static bool request(void)
 {
-    port = queue();
+    port = queue_port();
     server_port = handle_of(limen_port_create());
     endpoint = handle_of(limen_endpoint_mint(server_port, 5));
     left = 1;

@@ -57,14 +57,6 @@ static bool twin_passes(uint32_t pages, void (*function)(uint32_t), uint32_t arg
     return outcome == EXIT_0;
 }
 
-/* Lets the bare threads of this program come to their ends. */
-static void wait_until_alone(void)
-{
-    struct process_info info = {.threads = 2};
-    while (info.threads > 1 && limen_process_info(HANDLE_SELF, &info) == 0)
-        (void)limen_thread_yield();
-}
-
 /* --- How a thread begins --- */
 
 SNIPPET(first_registers, "pushfl\n"

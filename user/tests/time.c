@@ -78,13 +78,6 @@ static void sleep_and_tell(uint32_t which)
     (void)limen_thread_exit(NULL, 0, 0);
 }
 
-static void wait_until_alone(void)
-{
-    struct process_info info = {.threads = 2};
-    while (info.threads > 1 && limen_process_info(HANDLE_SELF, &info) == 0)
-        (void)limen_thread_yield();
-}
-
 /* Deadlines are a permutation: each sleeper's place in time is 7 times its number. */
 static bool sleepers_in_order(void)
 {

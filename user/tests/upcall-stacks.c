@@ -276,7 +276,7 @@ static bool came_out(enum action action)
 
 static bool handle_one(enum action action)
 {
-    uint32_t handles = handles_used();
+    uint32_t handles = process_now().handles;
     upcalls_begin();
     worker_left = worker_right = false;
     section = 1;
@@ -301,7 +301,9 @@ static bool handle_one(enum action action)
     if (action != CLOSE)
         (void)closed(reply_port);
     right = stage_close() && right;
-    return step_ok(handles_used() == handles, "handles left", handles_used()) && right;
+    return step_ok(process_now().handles == handles, "handles left",
+                   process_now().handles) &&
+           right;
 }
 
 static bool handle_all(const char *gate)

@@ -299,10 +299,10 @@ static bool for_each_wait(bool (*test)(const struct wait *))
 {
     bool right = true;
     for (uint32_t i = 0; i < WAITS; i++) {
-        uint32_t handles = handles_used();
+        uint32_t handles = process_now().handles;
         bool one = test(&waits[i]);
-        one = step_ok(handles_used() == handles, "handles left",
-                      (long long)handles_used() - handles) &&
+        one = step_ok(process_now().handles == handles, "handles left",
+                      (long long)process_now().handles - handles) &&
               one;
         right = step_ok(one, waits[i].text, 0) && right;
     }

@@ -13,6 +13,7 @@
 
 #include "cases.h"
 #include "cpu.h"
+#include "queue-port.h"
 
 #define UPCALL_STACK_SIZE 8192
 #define SIGNALS_HEARD 0xff
@@ -102,12 +103,6 @@ static inline bool closed(handle_t handle)
     return limen_handle_close(handle) == 0;
 }
 
-static inline handle_t queue_port(void)
-{
-    const struct reply_policy policy = {.kind = REPLY_QUEUE};
-    return handle_of(limen_reply_port_create(&policy));
-}
-
 /* An ordinary policy: one upcall at a time, on upcall_stack. */
 static inline struct reply_policy upcall_policy(handle_t thread)
 {
@@ -145,13 +140,6 @@ static inline long post_to(handle_t thread, uint32_t signals)
     struct system_message post = {
         .operation = SYSTEM_THREAD_POST, .object = thread, .words = {signals}};
     return limen_msg_send(LIMEN_SYSTEM, &post);
-}
-
-static inline uint32_t handles_used(void)
-{
-    struct process_info info = {0};
-    (void)limen_process_info(HANDLE_SELF, &info);
-    return info.handles;
 }
 
 /* Begins a case. */

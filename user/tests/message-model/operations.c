@@ -161,7 +161,7 @@ static bool close_port(void)
     uint32_t which = random_below(MODEL_PORTS);
     bool right = agree(limen_handle_close(world.ports[which]), 0, "close", which);
     model_close_port(&world.model, which);
-    world.ports[which] = world_new_port();
+    world.ports[which] = queue_port();
     return end(right);
 }
 

@@ -69,12 +69,6 @@ bool world_give_up(uint32_t which)
 
 /* --- Objects --- */
 
-handle_t world_new_port(void)
-{
-    const struct reply_policy policy = {.kind = REPLY_QUEUE};
-    return handle_of(limen_reply_port_create(&policy));
-}
-
 /* A process whose one thread never runs. */
 bool world_new_target(uint32_t which)
 {
@@ -106,7 +100,7 @@ bool world_begin(uint32_t seed)
         world.helpers[i].thread = stage_threads[i];
     }
     for (uint32_t i = 0; i < MODEL_PORTS; i++)
-        world.ports[i] = world_new_port();
+        world.ports[i] = queue_port();
     for (uint32_t i = 0; i < MODEL_TARGETS; i++)
         right = right && world_new_target(i);
     for (uint32_t i = 0; i < MODEL_SERVERS; i++)

@@ -8,6 +8,7 @@
 
 #include <limen/async.h>
 
+#include "../queue-port.h"
 #include "../stage.h"
 #include "model.h"
 
@@ -62,7 +63,6 @@ bool world_end(void);
 
 bool world_new_target(uint32_t which);
 bool world_new_server(uint32_t which);
-handle_t world_new_port(void);
 
 /* Takes a helper out of its call. */
 bool world_give_up(uint32_t helper);

@@ -22,7 +22,7 @@ static bool two_in_flight(handle_t port, uint32_t first)
 bool server_leaves(void)
 {
     bool right = req_begin();
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     right = right && two_in_flight(port, SERVE_DIE) && req_comes(port, &message, -EPIPE);
     /* The next server goes on. */
     right = right && limen_msg_test(port, &other) == -EAGAIN && req_serve(1, HIGH) &&
@@ -49,7 +49,7 @@ bool server_killed(void)
 {
     struct child child;
     bool right = stage_open(1);
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     right = step_ok(right && server_process(&child), "a server's process", 0);
     other = req_call(port, SERVE_ADD, 40, 2);
     right = right && req_in_flight(stage_endpoints[0], &other) &&
@@ -80,7 +80,7 @@ bool server_killed(void)
 bool port_closed(void)
 {
     bool right = stage_open(1);
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     for (uint32_t i = 0; i < MANY; i++) {
         many[i] = req_call(port, SERVE_ADD, 0, 0);
         right = right && req_in_flight(stage_endpoints[0], &many[i]);
@@ -102,8 +102,8 @@ bool port_closed(void)
 bool reply_port_closed(void)
 {
     bool right = req_begin();
-    uint32_t before = req_handles();
-    handle_t port = req_queue();
+    uint32_t before = process_now().handles;
+    handle_t port = queue_port();
     uint32_t kinds[] = {SERVE_ADD, SERVE_DEFER, SERVE_KEEP, SERVE_ADD};
     for (uint32_t i = 0; i < 4; i++) {
         many[i] = req_call(port, kinds[i], 0, 0);
@@ -117,14 +117,15 @@ bool reply_port_closed(void)
     struct message answer = {.words = {1}};
     right = right && limen_reply_to(reply, &answer) == -ESRCH;
     stage_tell(&stage_stop, 1);
-    right = right && step_ok(req_handles() == before, "handles", req_handles());
+    right = right &&
+            step_ok(process_now().handles == before, "handles", process_now().handles);
     return stage_close() && right;
 }
 
 bool reply_handle_dropped(void)
 {
     bool right = req_begin();
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     message = req_call(port, SERVE_SILENT, 0, 0);
     right = right && req_asked(port, &message, -EPIPE);
     return req_end(port, right);
@@ -132,7 +133,7 @@ bool reply_handle_dropped(void)
 
 static void send_what_is_refused(uint32_t endpoint)
 {
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     message = req_call(port, SERVE_FAULT, 0, 0);
     (void)limen_msg_send((handle_t){endpoint}, &message);
     (void)limen_msg_wait(port, &message, NULL);
@@ -175,25 +176,25 @@ static bool send_for_handles(handle_t endpoint, handle_t port)
 bool uncollected_handles(void)
 {
     bool right = req_begin();
-    uint32_t before = req_handles();
-    handle_t port = req_queue();
+    uint32_t before = process_now().handles;
+    handle_t port = queue_port();
     right = right && send_for_handles(stage_endpoints[0], port);
     stage_settle();
     right = right && served_count == MANY &&
-            step_ok(req_handles() == before + 1 + MANY * (MESSAGE_HANDLES + 1),
-                    "handles that came", req_handles());
+            step_ok(process_now().handles == before + 1 + MANY * (MESSAGE_HANDLES + 1),
+                    "handles that came", process_now().handles);
     /* One is collected; the others, with their handles, go. */
     right = right && req_comes(port, &many[7], 0);
     for (int i = 0; i < MESSAGE_HANDLES; i++)
         right = req_close(texts[7].handles[i]) && right;
     right = req_close(port) && right &&
-            step_ok(req_handles() == before, "handles", req_handles());
+            step_ok(process_now().handles == before, "handles", process_now().handles);
     return stage_close() && right;
 }
 
 static void die_with_handles(uint32_t endpoint)
 {
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     struct system_message *came = NULL;
     bool right = send_for_handles((handle_t){endpoint}, port) &&
                  limen_msg_wait_any(port, &came, NULL) == 0;
@@ -216,7 +217,7 @@ bool sender_dies_with_handles(void)
 bool cancelled_in_the_queue(void)
 {
     bool right = stage_open(1);
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     for (uint32_t i = 0; i < 3; i++) {
         many[i] = req_call(port, SERVE_ADD, i, 0);
         right = right && req_in_flight(stage_endpoints[0], &many[i]);
@@ -232,7 +233,7 @@ bool cancelled_in_the_queue(void)
 bool cancelled_when_received(void)
 {
     bool right = stage_open(1);
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     struct limen_words words;
     message = req_call(port, 1, 2, 3);
     right = right && req_received(&message, &words) && limen_msg_cancel(&message) == 0 &&
@@ -252,7 +253,7 @@ bool cancelled_when_received(void)
 bool cancelled_when_deferred(void)
 {
     bool right = stage_open(1);
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     struct limen_words words;
     struct message answer = {.words = {9}};
     message = req_call(port, 1, 2, 3);

@@ -24,7 +24,7 @@ static uint8_t *large_memory(uint32_t size)
 bool time_out_in_the_queue(void)
 {
     bool right = stage_open(1);
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     struct limen_words words;
     uint64_t soon = clock_now() + MILLISECOND;
     message = req_call(port, 1, 2, 3);
@@ -41,7 +41,7 @@ bool time_out_in_the_queue(void)
 bool time_out_when_received(void)
 {
     bool right = stage_open(1);
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     struct limen_words words;
     uint64_t past = 1;
     long kind = 0;
@@ -83,7 +83,7 @@ static bool late_answer(handle_t port, uint8_t *to, uint8_t *from, uint64_t dela
 bool time_out_amid_a_long_answer(void)
 {
     bool right = stage_open(1);
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     uint8_t *to = large_memory(2 * LARGE);
     uint64_t step = 1000;
     uint32_t late = 1, rounds = 0;
@@ -104,7 +104,7 @@ bool time_out_amid_a_long_answer(void)
 bool time_out_amid_a_long_call(void)
 {
     bool right = stage_open(1);
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     uint8_t *from = large_memory(2 * LARGE);
     struct message_window window = {.buffer = from + LARGE, .size = LARGE};
     uint64_t step = 1000, delay = 0;
@@ -169,7 +169,7 @@ static bool late_where_lent(handle_t port, uint32_t round, uint32_t unit, uint32
 bool time_out_where_priority_is_lent(void)
 {
     bool right = stage_open(1) && stage_start(0, end_lent, LESS);
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     uint32_t late = 0, rounds = 0;
     /* Longer times, should all have been too short. */
     for (uint32_t unit = 100; right && late == rounds; unit *= 2)
@@ -184,7 +184,7 @@ bool time_out_where_priority_is_lent(void)
 bool time_outs_of_many(void)
 {
     bool right = stage_open(1) && req_serve(0, LESS);
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     struct system_message keep = req_call(port, SERVE_KEEP, 0, 0), *came;
     right = right && req_in_flight(stage_endpoints[0], &keep);
     stage_settle();
@@ -227,7 +227,7 @@ static void answer_and_count(uint32_t which)
 bool cancel_races_an_answer(void)
 {
     bool right = stage_open(1) && stage_start(0, answer_and_count, MIDDLE);
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     uint32_t won = 0, lost = 0, before = answered;
     for (uint32_t round = 0; right && round < 1500; round++) {
         uint64_t when = clock_now() + 200 * (round % 500);
@@ -268,7 +268,7 @@ static void take_and_give(uint32_t which)
 /* A twin's: sends more than can be served before it is killed. */
 static void send_for_ever(uint32_t endpoint)
 {
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     struct system_message *came;
     uint8_t *bytes = large_memory(LARGE);
     text = (struct message){

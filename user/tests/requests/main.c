@@ -47,7 +47,7 @@ static const struct test_case cases[] = {
 static void grow_handles(void)
 {
     static struct system_message many[2000];
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     for (uint32_t i = 0; i < 2000; i++) {
         many[i] = (struct system_message){.operation = SYSTEM_TIMER,
                                           .flags = MSG_ASYNC,

@@ -8,6 +8,7 @@
 
 #include <limen/async.h>
 
+#include "../queue-port.h"
 #include "../stage.h"
 
 #define BYTES 9000u /* more than two pages, not a whole number */
@@ -60,13 +61,6 @@ static inline bool req_close(handle_t handle)
 {
     long error = limen_handle_close(handle);
     return step_ok(error == 0, "handle_close", error);
-}
-
-/* A reply port that queues. */
-static inline handle_t req_queue(void)
-{
-    const struct reply_policy policy = {.kind = REPLY_QUEUE};
-    return handle_of(limen_reply_port_create(&policy));
 }
 
 static inline struct system_message req_call(handle_t port, uint32_t w0, uint32_t w1,
@@ -135,14 +129,6 @@ static inline bool req_end(handle_t port, bool right)
 {
     right = req_close(port) && right;
     return stage_close() && right;
-}
-
-/* What this process has: handles, messages in flight included. */
-static inline uint32_t req_handles(void)
-{
-    struct process_info info = {0};
-    (void)limen_process_info(HANDLE_SELF, &info);
-    return info.handles;
 }
 
 /* --- The cases --- */

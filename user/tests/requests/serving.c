@@ -11,7 +11,7 @@ static struct system_message many[THOUSAND];
 bool words_by_one_loop(void)
 {
     bool right = req_begin();
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     uint32_t words[3] = {SERVE_ADD, 30, 12};
     for (int i = 0; i < 3; i++) {
         message = req_call(port, SERVE_ADD, 30, 12);
@@ -35,7 +35,7 @@ bool words_by_one_loop(void)
 bool bytes_both_ways(void)
 {
     bool right = req_begin();
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     for (uint32_t i = 0; i < BYTES; i++)
         sent[i] = (uint8_t)(i * 7 + i / 256);
     struct message text = {.words = {SERVE_BYTES, 5, 6},
@@ -67,8 +67,8 @@ bool bytes_both_ways(void)
 bool handles_both_ways(void)
 {
     bool right = req_begin();
-    uint32_t before = req_handles();
-    handle_t port = req_queue();
+    uint32_t before = process_now().handles;
+    handle_t port = queue_port();
     struct message text = {
         .words = {SERVE_HANDLE}, .handle_room = MESSAGE_HANDLES, .handle_count = 3};
     for (int i = 0; i < 3; i++) {
@@ -85,14 +85,14 @@ bool handles_both_ways(void)
                 req_answer(&other, 20 + (uint32_t)i, 0, 0) && req_close(text.handles[i]);
     }
     right = req_close(port) && right &&
-            step_ok(req_handles() == before, "handles", req_handles());
+            step_ok(process_now().handles == before, "handles", process_now().handles);
     return stage_close() && right;
 }
 
 bool parts_of_bytes(void)
 {
     bool right = req_begin();
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     for (uint32_t i = 0; i < BYTES; i++)
         sent[i] = (uint8_t)(i * 3);
     memset(got, 0, BYTES);
@@ -112,7 +112,7 @@ bool parts_of_bytes(void)
 bool answered_later(void)
 {
     bool right = req_begin();
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     for (uint32_t i = 0; i < 8; i++) {
         many[i] = req_call(port, SERVE_DEFER, 100 + i, 0);
         right = right && req_in_flight(stage_endpoints[0], &many[i]);
@@ -132,7 +132,7 @@ bool answered_later(void)
 bool thousand_in_a_queue(void)
 {
     bool right = stage_open(1);
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     struct system_message *came;
     for (uint32_t i = 0; i < THOUSAND; i++) {
         many[i] = req_call(port, SERVE_ADD, i, 1);
@@ -160,7 +160,7 @@ bool by_priority(void)
 {
     static const uint32_t priorities[] = {LESS, MIDDLE, LITTLE, BETWEEN};
     bool right = stage_open(1);
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     for (uint32_t i = 0; i < 4; i++) {
         many[i] = req_call(port, SERVE_ADD, priorities[i], 0);
         right = right && stage_start(i, send_at, priorities[i]);
@@ -188,7 +188,7 @@ bool by_priority(void)
 bool array_gives_way(void)
 {
     bool right = req_begin();
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     for (int gate = 0; right && gate < 2; gate++) {
         struct limen_crossing crossing = {
             .port = stage_endpoints[0], .message = many, .size = 60 * sizeof(*many)};
@@ -221,7 +221,7 @@ static void take_endpoint_away(uint32_t which)
 bool array_loses_its_endpoint(void)
 {
     bool right = stage_open(1) && stage_start(0, take_endpoint_away, HIGH);
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     struct limen_crossing crossing = {
         .port = stage_endpoints[0], .message = many, .size = 60 * sizeof(*many)};
     stage_settle();
@@ -243,7 +243,7 @@ bool array_loses_its_endpoint(void)
 bool to_oneself(void)
 {
     bool right = stage_open(1);
-    handle_t port = req_queue();
+    handle_t port = queue_port();
     struct limen_words words;
     message = req_call(port, 1, 2, 3);
     right = right && req_received(&message, &words) && words.words[0] == 1 &&
@@ -258,8 +258,8 @@ bool to_oneself(void)
 bool at_once_refused(void)
 {
     bool right = req_begin();
-    uint32_t before = req_handles();
-    handle_t port = req_queue();
+    uint32_t before = process_now().handles;
+    handle_t port = queue_port();
     struct message text = {.words = {SERVE_ADD}, .handle_count = 5};
     message = req_long(port, &text);
     right = right && limen_msg_send(stage_endpoints[0], &message) == -E2BIG &&
@@ -280,6 +280,6 @@ bool at_once_refused(void)
     right = req_close(deaf) && right && limen_msg_send(to_deaf, &message) == -EPIPE;
     right = req_close(to_deaf) && right;
     right = req_close(port) && right &&
-            step_ok(req_handles() == before, "handles", req_handles());
+            step_ok(process_now().handles == before, "handles", process_now().handles);
     return stage_close() && right;
 }

@@ -16,7 +16,7 @@ bool shown_answer(void)
     static uint8_t bytes[BYTES];
     handle_t none = {0};
     bool right = req_begin();
-    uint32_t before = req_handles();
+    uint32_t before = process_now().handles;
     message = req_call(none, SERVE_ADD, 3, 4);
     right = right && req_in_flight(stage_endpoints[0], &message);
     stage_settle();
@@ -43,7 +43,7 @@ bool shown_answer(void)
     message.time = clock_now() + MILLISECOND;
     right = right && limen_msg_send(stage_endpoints[0], &message) == -EASYNC &&
             shows(&message, -ETIMEDOUT) &&
-            step_ok(req_handles() == before, "handles", req_handles());
+            step_ok(process_now().handles == before, "handles", process_now().handles);
     return stage_close() && right;
 }
 
@@ -63,7 +63,7 @@ bool shown_handles(void)
 {
     static uint8_t pages[2 * PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
     bool right = req_begin();
-    uint32_t before = req_handles();
+    uint32_t before = process_now().handles;
     for (uint32_t shift = 0; shift < 20; shift++) {
         struct message *at =
             (void *)(pages + PAGE_SIZE - offsetof(struct message, handles) - shift);
@@ -77,7 +77,8 @@ bool shown_handles(void)
             right = at->handles[i].value != stage_endpoints[0].value &&
                     req_close(at->handles[i]);
     }
-    right = right && step_ok(req_handles() == before, "handles", req_handles());
+    right = right &&
+            step_ok(process_now().handles == before, "handles", process_now().handles);
     return stage_close() && right;
 }
 
@@ -86,7 +87,7 @@ bool shown_where_handles_cannot_be(void)
 {
     struct memory_map map = {.size = PAGE_SIZE, .flags = MEMORY_READ | MEMORY_WRITE};
     bool right = req_begin() && limen_memory_map(HANDLE_SELF, &map) == 0;
-    uint32_t before = req_handles();
+    uint32_t before = process_now().handles;
     struct message *at = (void *)map.address;
     ask_for_handles(at);
     message = req_long((handle_t){0}, at);
@@ -96,7 +97,7 @@ bool shown_where_handles_cannot_be(void)
             limen_thread_resume(stage_threads[0]) == 0;
     stage_settle();
     right = right && shows(&message, -EFAULT) && message.words[0] == 0 &&
-            step_ok(req_handles() == before, "handles", req_handles());
+            step_ok(process_now().handles == before, "handles", process_now().handles);
     (void)limen_memory_unmap(HANDLE_SELF, map.address, PAGE_SIZE);
     return stage_close() && right;
 }
@@ -104,7 +105,7 @@ bool shown_where_handles_cannot_be(void)
 bool synchronous_call(void)
 {
     bool right = req_begin();
-    uint32_t before = req_handles();
+    uint32_t before = process_now().handles;
     message = req_call((handle_t){0}, SERVE_ADD, 3, 4);
     message.flags = 0;
     right = right && limen_msg_send(stage_endpoints[0], &message) == 0 &&
@@ -123,7 +124,8 @@ bool synchronous_call(void)
     message = req_call((handle_t){0}, SERVE_DIE, 0, 0);
     message.flags = 0;
     right = right && limen_msg_send(stage_endpoints[0], &message) == -EPIPE;
-    right = right && step_ok(req_handles() == before + 1, "handles", req_handles());
+    right = right && step_ok(process_now().handles == before + 1, "handles",
+                             process_now().handles);
     (void)limen_handle_close(served[2].reply);
     return stage_close() && right;
 }
