@@ -33,6 +33,20 @@ static inline bool step_ok(bool right, const char *what, long long got)
     return right;
 }
 
+/* Runs a twin to its end; true if it left with status 0. */
+static inline bool twin_passes(uint32_t pages, void (*function)(uint32_t),
+                               uint32_t argument)
+{
+    struct child child;
+    struct process_end end;
+    outcome_t outcome = twin_run(&child, pages, function, argument, &end);
+    char text[128];
+    if (outcome != EXIT_0)
+        tap_note("the child: %s", outcome_text(outcome, &end, text, sizeof(text)));
+    child_close(&child);
+    return outcome == EXIT_0;
+}
+
 static inline void run_case(const struct test_case *test)
 {
     uint32_t before = frames_free();

@@ -297,6 +297,17 @@ static inline outcome_t twin_run(struct child *child, uint32_t pages,
     return child_wait(*child, end);
 }
 
+/* Loads a twin and begins it at a function that is told the value of a handle which the
+ * twin gets. */
+static inline bool twin_given(struct child *child, uint32_t pages,
+                              void (*function)(uint32_t), handle_t handle)
+{
+    if (!twin_load(child, pages))
+        return false;
+    long given = limen_handle_give(child->process, handle, RIGHTS_SAME);
+    return given > 0 && twin_start(child, function, (uint32_t)given);
+}
+
 /*
  * Starts a bare thread in this process, at a function that never returns, on a stack that
  * ends at `top`. It has no TLS: it makes native calls only. Returns its handle or an

@@ -85,14 +85,6 @@ static void twin_floods(uint32_t handle)
     (void)limen_process_exit(0);
 }
 
-static bool start_twin(struct child *child, void (*function)(uint32_t), handle_t by)
-{
-    if (!twin_load(child, CHILD_PAGES_BIG))
-        return false;
-    long given = limen_handle_give(child->process, by, RIGHTS_SAME);
-    return given > 0 && twin_start(child, function, (uint32_t)given);
-}
-
 static bool flood(void)
 {
     NEEDS_DATA;
@@ -100,7 +92,7 @@ static bool flood(void)
     struct process_end end;
     bool right = true;
     for (int i = 0; i < FLOOD_THREADS; i++)
-        right = start_twin(&children[i], twin_floods, data) && right;
+        right = twin_given(&children[i], CHILD_PAGES_BIG, twin_floods, data) && right;
     for (int i = 0; i < FLOOD_THREADS; i++) {
         right = child_wait(children[i], &end) == EXIT_0 && right;
         child_close(&children[i]);
@@ -114,7 +106,7 @@ static bool killed_in_a_flood(void)
     struct child children[FLOOD_THREADS];
     bool right = true;
     for (int i = 0; i < FLOOD_THREADS; i++)
-        right = start_twin(&children[i], twin_floods, data) && right;
+        right = twin_given(&children[i], CHILD_PAGES_BIG, twin_floods, data) && right;
     for (int i = 0; i < FLOOD_THREADS; i++) {
         sleep_for(MILLISECOND);
         (void)limen_process_kill(children[i].process, 0);
@@ -150,7 +142,7 @@ static bool readers_killed(void)
     uint64_t past = 1;
     bool right = true;
     for (int i = 0; right && i < READER_ROUNDS; i++) {
-        right = start_twin(&child, twin_reads, data);
+        right = twin_given(&child, CHILD_PAGES_BIG, twin_reads, data);
         for (int turn = 0; turn < 20; turn++)
             (void)limen_thread_yield();
         right =
@@ -204,8 +196,7 @@ static bool by_chance(void)
 {
     NEEDS_DATA;
     tap_note("seed 2");
-    const uint32_t wait =
-        1u << OPERATION_console_read | 1u << OPERATION_console_poll;
+    const uint32_t wait = 1u << OPERATION_console_read | 1u << OPERATION_console_poll;
     hostile_random(data, OPERATIONS, wait, RANDOM_CALLS, 2);
     return serves();
 }

@@ -203,20 +203,13 @@ static void twin_calls(uint32_t handle)
     (void)limen_process_exit(error == 0 && words_are(words, 101, 201, 301) ? 0 : 1);
 }
 
-static bool give_and_start(struct child *child, void (*function)(uint32_t))
-{
-    if (!twin_load(child, CHILD_PAGES_BIG))
-        return false;
-    long given = limen_handle_give(child->process, endpoint, RIGHTS_SAME);
-    return given > 0 && twin_start(child, function, (uint32_t)given);
-}
-
 static bool call_from_another_process(void)
 {
     struct child child;
     struct limen_words got;
     struct process_end end;
-    bool right = open_port(8) && give_and_start(&child, twin_calls);
+    bool right =
+        open_port(8) && twin_given(&child, CHILD_PAGES_BIG, twin_calls, endpoint);
     right = right && limen_receive_words(port, &got, NULL) == MESSAGE_CALL;
     right = right && words_are(got.words, 100, 200, 300);
     right = right && limen_reply(0, 101, 201, 301) == 0;
@@ -232,7 +225,8 @@ static bool client_killed(bool received)
     struct child child;
     struct limen_words got;
     uint64_t past = 1;
-    bool right = open_port(9) && give_and_start(&child, twin_calls);
+    bool right =
+        open_port(9) && twin_given(&child, CHILD_PAGES_BIG, twin_calls, endpoint);
     if (received)
         right = right && limen_receive_words(port, &got, NULL) == MESSAGE_CALL;
     else
@@ -262,7 +256,8 @@ static bool client_refused(void)
     struct child child;
     struct limen_words got;
     struct process_end end = {0};
-    bool right = open_port(9) && give_and_start(&child, twin_calls);
+    bool right =
+        open_port(9) && twin_given(&child, CHILD_PAGES_BIG, twin_calls, endpoint);
     right = right && limen_receive_words(port, &got, NULL) == MESSAGE_CALL;
     right = right && limen_client_fault((handle_t){0}, 77) == 0;
     (void)child_wait(child, &end);
@@ -309,7 +304,8 @@ static bool deferred_and_killed(void)
     struct child child;
     struct limen_words got;
     struct message answer = {.words = {4, 5, 6}};
-    bool right = open_port(12) && give_and_start(&child, twin_calls);
+    bool right =
+        open_port(12) && twin_given(&child, CHILD_PAGES_BIG, twin_calls, endpoint);
     right = right && limen_receive_words(port, &got, NULL) == MESSAGE_CALL;
     long later = limen_reply_defer();
     (void)limen_process_kill(child.process, 0);
@@ -359,7 +355,8 @@ static bool bytes_both_ways(void)
     struct child child;
     struct process_end end;
     struct message message = {.receive = big, .receive_size = BIG};
-    bool right = open_port(13) && give_and_start(&child, twin_sends_bytes);
+    bool right =
+        open_port(13) && twin_given(&child, CHILD_PAGES_BIG, twin_sends_bytes, endpoint);
     long kind = limen_receive_message(port, &message, NULL);
     right = right && step_ok(kind == MESSAGE_CALL, "kind", kind);
     right =
@@ -403,7 +400,8 @@ static bool words_alone(bool reply_receive)
     struct process_end end;
     struct message message = {.handle_room = 1};
     struct limen_words got = {.words = {7, 8, 9}};
-    bool right = open_port(18) && give_and_start(&child, twin_gets_words);
+    bool right =
+        open_port(18) && twin_given(&child, CHILD_PAGES_BIG, twin_gets_words, endpoint);
     right = right && limen_receive_message(port, &message, NULL) == MESSAGE_CALL;
     (void)limen_handle_close(message.handles[0]);
     (void)limen_handle_close(endpoint);
@@ -434,7 +432,8 @@ static bool bytes_in_parts(void)
     struct process_end end;
     uint8_t part[1000];
     struct message message = {.receive = part, .receive_size = 10};
-    bool right = open_port(14) && give_and_start(&child, twin_sends_bytes);
+    bool right =
+        open_port(14) && twin_given(&child, CHILD_PAGES_BIG, twin_sends_bytes, endpoint);
     right = right && limen_receive_message(port, &message, NULL) == MESSAGE_CALL;
     right = right && message.receive_size == 10 && message.send_size == BIG - 7;
     for (uint32_t at = 0; at < BIG - 7;) {
@@ -472,7 +471,8 @@ static bool bytes_not_there(void)
     struct process_end end;
     uint64_t soon = clock_now() + 200 * MILLISECOND;
     struct message message = {.receive = big, .receive_size = BIG};
-    bool right = open_port(15) && give_and_start(&child, twin_sends_nothing);
+    bool right = open_port(15) &&
+                 twin_given(&child, CHILD_PAGES_BIG, twin_sends_nothing, endpoint);
     right = right && limen_receive_message(port, &message, &soon) == -ETIMEDOUT;
     right = right && child_wait(child, &end) == EXIT_0;
     child_close(&child);
@@ -505,7 +505,8 @@ static bool handle_given(void)
     struct process_end end;
     struct message message = {.handle_room = 4};
     uint32_t words[3] = {50};
-    bool right = open_port(16) && give_and_start(&child, twin_gives_handle);
+    bool right =
+        open_port(16) && twin_given(&child, CHILD_PAGES_BIG, twin_gives_handle, endpoint);
     right = right && limen_receive_message(port, &message, NULL) == MESSAGE_CALL;
     right = right && step_ok(message.handle_count == 1, "handles", message.handle_count);
     handle_t given = message.handles[0];
@@ -541,7 +542,8 @@ static bool handles_all_or_none(void)
     struct child child;
     struct process_end end;
     struct message message = {.handle_room = 4};
-    bool right = open_port(17) && give_and_start(&child, twin_gives_badly);
+    bool right =
+        open_port(17) && twin_given(&child, CHILD_PAGES_BIG, twin_gives_badly, endpoint);
     uint32_t before = process_now().handles;
     right = right && limen_receive_message(port, &message, NULL) == MESSAGE_CALL;
     right = right && step_ok(process_now().handles == before + 4, "handles",

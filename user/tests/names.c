@@ -193,14 +193,6 @@ static void twin_is_told(uint32_t handle)
     (void)limen_process_exit(wait_name((handle_t){handle}, "a.name") == -ENOENT ? 0 : 1);
 }
 
-static bool start_twin(struct child *child, void (*function)(uint32_t), handle_t by)
-{
-    if (!twin_load(child, CHILD_PAGES_BIG))
-        return false;
-    long given = limen_handle_give(child->process, by, RIGHTS_SAME);
-    return given > 0 && twin_start(child, function, (uint32_t)given);
-}
-
 /* Lets others run until they all wait. */
 static void let_wait(void)
 {
@@ -226,8 +218,9 @@ static bool waiters_served(void)
 {
     struct child first, second;
     struct process_end how;
-    bool right = begin(PAGES) && start_twin(&first, twin_waits, reader) &&
-                 start_twin(&second, twin_waits, reader);
+    bool right = begin(PAGES) &&
+                 twin_given(&first, CHILD_PAGES_BIG, twin_waits, reader) &&
+                 twin_given(&second, CHILD_PAGES_BIG, twin_waits, reader);
     let_wait();
     right = right && publish(publisher, "a.name", RIGHTS_SAME) == 0 && serve(2);
     right = right && child_wait(first, &how) == EXIT_0;
@@ -241,8 +234,9 @@ static bool waiter_killed(void)
 {
     struct child first, second;
     struct process_end how;
-    bool right = begin(PAGES) && start_twin(&first, twin_waits, reader) &&
-                 start_twin(&second, twin_waits, reader);
+    bool right = begin(PAGES) &&
+                 twin_given(&first, CHILD_PAGES_BIG, twin_waits, reader) &&
+                 twin_given(&second, CHILD_PAGES_BIG, twin_waits, reader);
     let_wait();
     (void)limen_process_kill(first.process, 0);
     child_close(&first);
@@ -256,7 +250,8 @@ static bool nobody_will(void)
 {
     struct child child;
     struct process_end how;
-    bool right = begin(PAGES) && start_twin(&child, twin_is_told, reader);
+    bool right =
+        begin(PAGES) && twin_given(&child, CHILD_PAGES_BIG, twin_is_told, reader);
     let_wait();
     right = right && grant(administrator, "a.name", NAMES_NOBODY) == 0;
     right = right && child_wait(child, &how) == EXIT_0;
@@ -281,7 +276,8 @@ static bool publisher_dies(void)
 {
     struct child child, waiter;
     struct process_end how;
-    bool right = begin(PAGES) && start_twin(&child, twin_publishes, publisher);
+    bool right =
+        begin(PAGES) && twin_given(&child, CHILD_PAGES_BIG, twin_publishes, publisher);
     (void)limen_handle_close(publisher); /* the twin's is the last */
     long handle = wait_name(reader, "a.name");
     right = right && step_ok(handle > 0, "wait", handle);
@@ -291,7 +287,7 @@ static bool publisher_dies(void)
     right = right && look_up(reader, "a.name") == -ENOENT;
     (void)limen_handle_close(handle_of(handle));
     /* Who waits now is served by the next publisher. */
-    right = right && start_twin(&waiter, twin_waits, reader);
+    right = right && twin_given(&waiter, CHILD_PAGES_BIG, twin_waits, reader);
     let_wait();
     publisher = server_endpoint(&server, NAMES_FIRST_PUBLISHER + 1);
     right = right && publish(publisher, "a.name", RIGHTS_SAME) == -EPERM;
@@ -386,12 +382,12 @@ static bool ended_waiters_forgotten(void)
     struct child child;
     bool right = begin(PAGES_SMALL);
     for (int i = 0; right && i < 10; i++) {
-        right = start_twin(&child, twin_bomb, reader);
+        right = twin_given(&child, CHILD_PAGES_BIG, twin_bomb, reader);
         let_wait();
         (void)limen_process_kill(child.process, 0);
         child_close(&child);
     }
-    right = right && start_twin(&child, twin_waits, reader);
+    right = right && twin_given(&child, CHILD_PAGES_BIG, twin_waits, reader);
     let_wait();
     right = right && publish(publisher, "a.name", RIGHTS_SAME) == 0 && serve(1);
     struct process_end how;

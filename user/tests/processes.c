@@ -29,19 +29,6 @@ static void spin(uint32_t unused)
         ;
 }
 
-/* Runs a twin to its end; true if it left with status 0. */
-static bool twin_passes(uint32_t pages, void (*function)(uint32_t))
-{
-    struct child child;
-    struct process_end end;
-    outcome_t outcome = twin_run(&child, pages, function, 0, &end);
-    char text[128];
-    if (outcome != EXIT_0)
-        tap_note("the child: %s", outcome_text(outcome, &end, text, sizeof(text)));
-    child_close(&child);
-    return outcome == EXIT_0;
-}
-
 /* --- Exit, kill, wait --- */
 
 static void leave(uint32_t status)
@@ -74,7 +61,7 @@ static void leave_by_thread(uint32_t unused)
 
 static bool last_thread(void)
 {
-    return twin_passes(TWIN_PAGES, leave_by_thread);
+    return twin_passes(TWIN_PAGES, leave_by_thread, 0);
 }
 
 static void kill_itself(uint32_t status)
@@ -206,7 +193,7 @@ static void many_wait(uint32_t unused)
 
 static bool several_waiters(void)
 {
-    return twin_passes(TWIN_PAGES, many_wait);
+    return twin_passes(TWIN_PAGES, many_wait, 0);
 }
 
 /* The last handle to a process goes while a thread waits for its end. What was that
@@ -240,7 +227,7 @@ static void close_under_waiter(uint32_t unused)
 
 static bool handle_closed_under_waiter(void)
 {
-    return twin_passes(TWIN_PAGES + 128, close_under_waiter);
+    return twin_passes(TWIN_PAGES + 128, close_under_waiter, 0);
 }
 
 /* A waits for B, and B for A. */
@@ -308,7 +295,7 @@ static void make_circles(uint32_t unused)
 
 static bool circles_of_handles(void)
 {
-    return twin_passes(TWIN_PAGES, make_circles);
+    return twin_passes(TWIN_PAGES, make_circles, 0);
 }
 
 /* A grandchild that runs and that nobody holds ends with its parent. */
@@ -325,7 +312,8 @@ static void leave_a_spinner(uint32_t unused)
 static bool orphans(void)
 {
     uint32_t before = system_now().threads;
-    return twin_passes(2 * TWIN_PAGES, leave_a_spinner) && system_now().threads == before;
+    return twin_passes(2 * TWIN_PAGES, leave_a_spinner, 0) &&
+           system_now().threads == before;
 }
 
 /* The process's last handle, to a child of its own, lies in its parent's table. */
@@ -352,7 +340,7 @@ static void end_with_trusted_child(uint32_t unused)
 
 static bool end_of_a_family(void)
 {
-    return twin_passes(2 * TWIN_PAGES, end_with_trusted_child);
+    return twin_passes(2 * TWIN_PAGES, end_with_trusted_child, 0);
 }
 
 static bool thread_handle_outlives(void)
@@ -450,7 +438,7 @@ static void bomb_of_processes(uint32_t unused)
 
 static bool process_bomb(void)
 {
-    return twin_passes(1000, bomb_of_processes);
+    return twin_passes(1000, bomb_of_processes, 0);
 }
 
 /* Each process of the tree starts two more with what quota it has, then runs on. */
@@ -559,7 +547,7 @@ static void use_many_handles(uint32_t unused)
 
 static bool many_handles(void)
 {
-    return twin_passes(TWIN_PAGES + 64, use_many_handles);
+    return twin_passes(TWIN_PAGES + 64, use_many_handles, 0);
 }
 
 static void exhaust_handles(uint32_t unused)
@@ -577,7 +565,7 @@ static void exhaust_handles(uint32_t unused)
 
 static bool handles_exhausted(void)
 {
-    return twin_passes(160, exhaust_handles);
+    return twin_passes(160, exhaust_handles, 0);
 }
 
 /* A table that somebody else fills is paid by its owner, who can refuse no more than

@@ -45,18 +45,6 @@ static void spin(uint32_t unused)
     (void)limen_thread_exit(NULL, 0, 0);
 }
 
-static bool twin_passes(uint32_t pages, void (*function)(uint32_t), uint32_t argument)
-{
-    struct child child;
-    struct process_end end;
-    outcome_t outcome = twin_run(&child, pages, function, argument, &end);
-    char text[128];
-    if (outcome != EXIT_0)
-        tap_note("the child: %s", outcome_text(outcome, &end, text, sizeof(text)));
-    child_close(&child);
-    return outcome == EXIT_0;
-}
-
 /* --- How a thread begins --- */
 
 SNIPPET(first_registers, "pushfl\n"

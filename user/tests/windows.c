@@ -155,9 +155,8 @@ static bool sizes_from_a_process(void)
 {
     struct process_end end = {0};
     struct child child = {0};
-    bool right = open_port() && twin_load(&child, CHILD_PAGES_MANY);
-    long given = limen_handle_give(child.process, endpoint, RIGHTS_SAME);
-    right = right && given > 0 && twin_start(&child, twin_sends_sizes, (uint32_t)given);
+    bool right =
+        open_port() && twin_given(&child, CHILD_PAGES_MANY, twin_sends_sizes, endpoint);
     right = right && receive_sizes();
     right = right && step_ok(child_wait(child, &end) == EXIT_0, "status", end.status);
     child_close(&child);

@@ -28,9 +28,7 @@ bool refused_in_every_state(void)
         struct child child = {0};
         struct limen_words got;
         handle_t reply = {0};
-        right = twin_load(&child, TWIN_PAGES);
-        long given = limen_handle_give(child.process, stage_endpoints[0], RIGHTS_SAME);
-        right = right && twin_start(&child, call_port_0, (uint32_t)given) &&
+        right = twin_given(&child, TWIN_PAGES, call_port_0, stage_endpoints[0]) &&
                 limen_receive_words(stage_ports[0], &got, NULL) == MESSAGE_CALL;
         if (way == 1)
             right = right && limen_thread_suspend(child.thread) == 0;

@@ -40,14 +40,12 @@ static void serve_process(uint32_t port)
 
 static bool server_process(struct child *child)
 {
-    bool right = twin_load(child, TWIN_PAGES);
-    long there = limen_handle_give(child->process, stage_ports[0], RIGHTS_SAME);
-    return right && there > 0 && twin_start(child, serve_process, (uint32_t)there);
+    return twin_given(child, TWIN_PAGES, serve_process, stage_ports[0]);
 }
 
 bool server_killed(void)
 {
-    struct child child;
+    struct child child = {0};
     bool right = stage_open(1);
     handle_t port = queue_port();
     right = step_ok(right && server_process(&child), "a server's process", 0);
@@ -142,12 +140,10 @@ static void send_what_is_refused(uint32_t endpoint)
 
 bool sender_refused(void)
 {
-    struct child child;
+    struct child child = {0};
     struct process_end end;
-    bool right = req_begin() && twin_load(&child, TWIN_PAGES);
-    long there = limen_handle_give(child.process, stage_endpoints[0], RIGHTS_SAME);
-    right =
-        right && there > 0 && twin_start(&child, send_what_is_refused, (uint32_t)there);
+    bool right = req_begin() &&
+                 twin_given(&child, TWIN_PAGES, send_what_is_refused, stage_endpoints[0]);
     (void)child_wait(child, &end);
     right = right &&
             step_ok(end.reason == PROCESS_REFUSED && end.status == 42, "end", end.reason);
@@ -204,12 +200,11 @@ static void die_with_handles(uint32_t endpoint)
 /* Also: the port and its messages stand in several pages of handles. */
 bool sender_dies_with_handles(void)
 {
-    struct child child;
+    struct child child = {0};
     struct process_end end;
-    bool right = req_begin() && twin_load(&child, TWIN_PAGES);
-    long there = limen_handle_give(child.process, stage_endpoints[0], RIGHTS_SAME);
-    right = right && there > 0 && twin_start(&child, die_with_handles, (uint32_t)there) &&
-            child_wait(child, &end) == EXIT_0;
+    bool right = req_begin() &&
+                 twin_given(&child, TWIN_PAGES, die_with_handles, stage_endpoints[0]) &&
+                 child_wait(child, &end) == EXIT_0;
     child_close(&child);
     return stage_close() && right;
 }

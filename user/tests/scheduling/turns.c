@@ -357,10 +357,9 @@ bool calls_between_processes_share(void)
 {
     static const uint32_t party_of[] = {0, 1, 0};
     struct child child = {0};
-    bool right = begin(2, 1) && twin_load(&child, TWIN_PAGES);
-    long given = limen_handle_give(child.process, stage_ports[0], RIGHTS_SAME);
-    right = right && given > 0 && twin_start(&child, twin_serves, (uint32_t)given) &&
-            limen_thread_priority(child.thread, MIDDLE) == 0;
+    bool right = begin(2, 1) &&
+                 twin_given(&child, TWIN_PAGES, twin_serves, stage_ports[0]) &&
+                 limen_thread_priority(child.thread, MIDDLE) == 0;
     stage_threads[2] = child.thread;
     right = right && stage_start(0, client_calls, MIDDLE) &&
             stage_start(1, spin, MIDDLE) && is_fair(party_of, 3);
