@@ -347,6 +347,15 @@ static inline bool listens(const struct request *request, const struct thread *s
            likely(list_empty(&port->waiters));
 }
 
+/* Memory for the upcall is missing. What was pushed may stand where the message was,
+ * which is not read again. */
+static __attribute__((noinline)) long post_only(struct SystemCallFrame *frame,
+                                                const uint32_t signals[2])
+{
+    watch_post(&thread_of(frame)->watch, signals[0] | (uint64_t)signals[1] << 32);
+    return 0;
+}
+
 /*
  * A post leads to its upcall at once if
  *   1. it is to the running thread, which has nothing else to do and no FPU state,
@@ -382,8 +391,7 @@ static __attribute__((noinline)) long post(struct SystemCallFrame *frame)
         begin(self, port->entry, to);
         leave_with_all(frame);
     }
-    frame->edx = ONE_MESSAGE;
-    return system_message(frame);
+    return post_only(frame, plain.words);
 fault:
     USER_CLOSE();
     return system_message(frame);
