@@ -39,6 +39,14 @@ class Machine:
 QEMU32 = "qemu-system-i386"
 QEMU64 = "qemu-system-x86_64"
 
+# The tests of messages and upcalls.
+SLOW_PROGRAMS = (
+    "fast-post-memory", "fast-posts", "hostile-messages", "hostile-upcalls", "int81",
+    "message-gates", "message-kinds", "message-model", "message-priority",
+    "message-waits", "messages", "requests", "spare-requests", "system-messages",
+    "traffic", "upcall-policies", "upcall-races", "upcall-returns", "upcall-stacks",
+    "upcall-steps", "upcall-waits")
+
 MACHINES = [
     Machine("486", QEMU32, "486"),
     Machine("pentium", QEMU32, "pentium"),
@@ -51,6 +59,8 @@ MACHINES = [
     Machine("pentium3-counted", QEMU32, "pentium3", programs=("scheduling", "preempt"),
             required=("scheduling", "preempt"), counted=True),
     Machine("pentium3-checked", QEMU32, "pentium3", kernel=CHECKED_KERNEL),
+    # What the fast paths of messages must do, too.
+    Machine("pentium3-slow", QEMU32, "pentium3", "fastpath=off", programs=SLOW_PROGRAMS),
     # As `limen boot` has it.
     Machine("memory-256m", QEMU32, "pentium3", memory=256, required=("many",)),
     # Frames that the kernel reaches only through windows.
