@@ -194,6 +194,11 @@ ordinary_call:
 leave_call:
         movl    esp0, %ecx
         movl    %eax, FRAME_EAX - FRAME_SIZE(%ecx)
+        cmpl    $ONLY_FRAME, boot_cpu + CPU_WORK
+        jne     kernel_exit
+        movl    $0, boot_cpu + CPU_WORK
+        leal    -FRAME_SIZE(%ecx), %eax
+        jmp     arch_leave
 
 /* Out of the kernel to whichever thread goes on. */
 kernel_exit:

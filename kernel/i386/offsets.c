@@ -54,6 +54,7 @@ void offsets(void)
     DEFINE(CPU_TOP, offsetof(struct cpu, ready.top));
     DEFINE(CPU_SLICE_ARMED, offsetof(struct cpu, slice_armed));
     DEFINE(WORK_STEP, WORK_SINGLE_STEP);
+    DEFINE(ONLY_FRAME, WORK_FRAME);
     DEFINE(STEP, ATTENTION_STEP);
     DEFINE(LAZY, ATTENTION_LAZY);
     DEFINE(KIND_INT80, FRAME_INT80);

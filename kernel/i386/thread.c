@@ -244,21 +244,21 @@ uint16_t safe_selector(uint32_t selector)
 
 void arch_thread_write(struct thread *thread, const struct thread_state *state)
 {
-    thread->frame = (struct SystemCallFrame){
-        .eax = state->eax,
-        .ebx = state->ebx,
-        .ecx = state->ecx,
-        .edx = state->edx,
-        .esi = state->esi,
-        .edi = state->edi,
-        .ebp = state->ebp,
-        .vector = FRAME_INT80,
-        .eip = state->eip,
-        .cs = SELECTOR_UCODE,
-        .eflags = (state->eflags & EFLAGS_CHOSEN) | EFLAGS_ONE | EFLAGS_IF,
-        .esp = state->esp,
-        .ss = SELECTOR_UDATA,
-    };
+    struct SystemCallFrame *frame = &thread->frame;
+
+    frame->eax = state->eax;
+    frame->ebx = state->ebx;
+    frame->ecx = state->ecx;
+    frame->edx = state->edx;
+    frame->esi = state->esi;
+    frame->edi = state->edi;
+    frame->ebp = state->ebp;
+    frame->vector = FRAME_INT80;
+    frame->eip = state->eip;
+    frame->cs = SELECTOR_UCODE;
+    frame->eflags = (state->eflags & EFLAGS_CHOSEN) | EFLAGS_ONE | EFLAGS_IF;
+    frame->esp = state->esp;
+    frame->ss = SELECTOR_UDATA;
     thread->arch.fs = safe_selector(state->fs);
     thread->arch.gs = safe_selector(state->gs);
 }

@@ -32,8 +32,6 @@ void arch_thread_return(struct thread *thread, const struct thread_state *state)
 {
     arch_thread_write(thread, state);
     thread->frame.eflags = (state->eflags & EFLAGS_RESTORED) | EFLAGS_ONE | EFLAGS_IF;
-    thread->frame.ecx = state->ecx;
-    thread->frame.edx = state->edx;
     thread->arch.fs = (uint16_t)state->fs;
     thread->arch.gs = (uint16_t)state->gs;
     load_segments(&thread->arch);
