@@ -77,14 +77,14 @@ static bool start(struct timer *timer, handle_t port)
     return limen_msg_send(LIMEN_SYSTEM, &timer->message) == -EASYNC;
 }
 
-/* Takes the message back; true: it had come back by itself. */
-static bool stop(struct timer *timer)
+/* Takes the message back, in flight or come back. */
+static void stop(struct timer *timer)
 {
     struct system_message *message = &timer->message;
     if (!timer->armed || timer->parked || !sends_signals(timer))
-        return false;
+        return;
     (void)limen_msg_cancel(message);
-    return limen_msg_test(message->reply_port, message) == 0;
+    (void)limen_msg_test(message->reply_port, message);
 }
 
 /* --- Expiry --- */
@@ -185,16 +185,13 @@ static long set(struct timer *timer, uint64_t due, uint64_t interval)
     return -EAGAIN;
 }
 
+/* What it was due at may have passed: then it comes at once. */
 static void move(struct timer *timer, handle_t port)
 {
     if (!timer->used || !timer->armed || timer->parked || !sends_signals(timer))
         return;
-    if (stop(timer)) {
-        timer->message.error = 0;
-        timer_came_back(&timer->message);
-    }
-    if (timer->armed && !start(timer, port))
-        timer->armed = false;
+    stop(timer);
+    timer->armed = start(timer, port);
 }
 
 void timers_move(handle_t port)
