@@ -129,9 +129,8 @@ void arch_ports_changed(struct process *process);
 
 uint64_t arch_clock(void);       /* monotonic ns */
 uint64_t arch_wall_offset(void); /* wall clock minus monotonic */
-/* Asks for an interrupt at the time (or soon after); UINT64_MAX: none. */
-void arch_timer_set(uint64_t deadline);
-/* The same, while it is `now`. */
+/* Asks for an interrupt at the time (or soon after), while it is `now`; UINT64_MAX:
+ * none. */
 void arch_timer_set_at(uint64_t deadline, uint64_t now);
 
 /* --- The board --- */

@@ -9,7 +9,7 @@
 #include "log.h"
 #include "process.h"
 #include "thread.h"
-#include "timers.h"
+#include "timing_wheel.h"
 #include "schedule.h"
 
 _Noreturn void kmain(uint32_t magic, uint32_t information);
@@ -66,7 +66,7 @@ void kmain(uint32_t magic, uint32_t information)
     arch_command_init(boot.command); /* gate=, exit=, fastpath= */
     set_log_level();
     boot_memory_init(&boot); /* frames, the direct map */
-    timers_init();
+    wheel_init();            /* of timers */
     schedule_init();
     interrupt_init();
     arch_init(); /* interrupts, clock, FPU, gates, threshold page */

@@ -25,7 +25,7 @@ static void stop_timer(struct reply_port *port)
     port->timed = false;
 }
 
-static void expire(struct timer *timer, uint64_t now)
+static uint64_t expire(struct timer *timer, uint64_t now)
 {
     struct reply_port *port = container_of(timer, struct reply_port, timer);
 
@@ -33,6 +33,7 @@ static void expire(struct timer *timer, uint64_t now)
     port->late = true;
     if (reply_port_wants_upcall(port))
         upcall_post(port);
+    return TIMER_OVER;
 }
 
 static __attribute__((noinline)) void start_delay(struct reply_port *port)

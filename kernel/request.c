@@ -226,25 +226,50 @@ long request_cancel(struct request *request, int32_t error)
 
 /* --- Timers --- */
 
+#define PERIOD_LARGE (UINT64_MAX / 4)
+
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
 
-/* A live timer's periods that have passed; it is set anew when they were told. */
-static void count_periods(struct request *request, uint64_t now)
+/* It comes again before it was told, or its numbers are so large that they may overflow.
+ */
+static __attribute__((noinline)) uint64_t expire_slowly(struct timer *timer, uint64_t now)
 {
-    uint64_t late = now > request->due ? now - request->due : 0;
+    struct request *request = container_of(timer, struct request, timer);
+    uint64_t passed = 1 + (now - request->due) / request->period;
+    uint64_t more;
 
-    if (likely(late < request->period && request->result.words[0] == 0)) {
-        request->result.words[0] = 1;
-        request->due += smaller(request->period, UINT64_MAX - request->due);
-        return;
-    }
-    uint64_t passed = 1 + late / request->period;
-    request->due += smaller(passed * request->period, UINT64_MAX - request->due);
+    if (__builtin_mul_overflow(passed, request->period, &more) ||
+        __builtin_add_overflow(request->due, more, &request->due))
+        request->due = UINT64_MAX;
     request->result.words[0] =
         (uint32_t)smaller(request->result.words[0] + passed, UINT32_MAX);
+    request->timed = request->state == REQUEST_WAITING && request->due <= PERIOD_LARGE;
+    request_return(request);
+    return request->timed ? request->due : TIMER_OVER;
+}
+
+/* A live timer is set anew at once, so that telling its message is all that is left to
+ * do. If it comes again before, it only counts, and is not set until it was told. */
+static uint64_t expire_live(struct timer *timer, uint64_t now)
+{
+    struct request *request = container_of(timer, struct request, timer);
+    struct reply_port *port = request->port;
+
+    if (unlikely(request->state != REQUEST_WAITING))
+        return expire_slowly(timer, now);
+    request->due += request->period; /* if that is late, too, it comes again at once */
+    request->result.words[0] = 1;
+    if (unlikely(port->thread || !list_empty(&request->waiters) ||
+                 !list_empty(&port->waiters))) {
+        request_return(request);
+    } else {
+        request->state = REQUEST_RETURNED;
+        list_append(&port->returned, &request->link); /* all that such a port does */
+    }
+    return request->due;
 }
 
 static bool by_proxy(const struct request *request)
@@ -252,7 +277,7 @@ static bool by_proxy(const struct request *request)
     return request->operation == SYSTEM_FUTEX || request->operation >= REQUEST_CALL;
 }
 
-static void expire(struct timer *timer, uint64_t now)
+static uint64_t expire(struct timer *timer, uint64_t now)
 {
     struct request *request = container_of(timer, struct request, timer);
 
@@ -263,10 +288,9 @@ static void expire(struct timer *timer, uint64_t now)
     } else if (request->operation != SYSTEM_TIMER) {
         (void)!request_cancel(request, -ETIMEDOUT);
     } else {
-        if (request->live)
-            count_periods(request, now);
         request_return(request);
     }
+    return TIMER_OVER;
 }
 
 void request_time_out_all(void)
@@ -280,7 +304,10 @@ void request_set_timer(struct request *request, uint64_t deadline)
 {
     request->due = deadline;
     request->timed = true;
-    timer_start(&request->timer, deadline, expire);
+    timer_start(&request->timer, deadline,
+                request->operation != SYSTEM_TIMER || !request->live ? expire
+                : request->period > PERIOD_LARGE                     ? expire_slowly
+                                                                     : expire_live);
 }
 
 /* --- Telling --- */
@@ -311,7 +338,8 @@ static inline void wait_again(struct request *request, const struct request_resu
         come_again(request, told);
     else
         words[0] = words[1] = words[2] = 0;
-    if (request->operation == SYSTEM_TIMER && request->state == REQUEST_WAITING)
+    if (unlikely(!request->timed) && request->operation == SYSTEM_TIMER &&
+        request->state == REQUEST_WAITING)
         request_set_timer(request, request->due);
 }
 

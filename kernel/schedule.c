@@ -15,7 +15,6 @@
 #include "cpu.h"
 #include "process.h"
 #include "request.h"
-#include "timers.h"
 #include "upcall.h"
 
 #define TURN_SLICES 2
@@ -87,13 +86,11 @@ void schedule_unready(struct thread *thread)
     priority_queue_remove(&cpu()->ready, &thread->queue, thread->priority);
 }
 
-void schedule_tick(void)
+uint64_t schedule_tick(uint64_t now, uint64_t next)
 {
     struct cpu *c = cpu();
-    uint64_t now = arch_clock();
-    uint64_t next = timers_expire(now);
 
-    if (c->slice_armed && slice_end <= now) {
+    if (slice_end <= now) {
         c->slices++;
         c->turn_age++;
         /* The second half of a turn may pass within one long call. */
@@ -102,8 +99,7 @@ void schedule_tick(void)
             c->work |= WORK_SCHEDULE | WORK_TURN_OVER;
         slice_end = now + SLICE_NS;
     }
-    c->work |= WORK_READY;
-    arch_timer_set_at(c->slice_armed && slice_end < next ? slice_end : next, now);
+    return c->slice_armed && slice_end < next ? slice_end : next;
 }
 
 /* Sees to it that the running thread's slice ends. */

@@ -37,8 +37,10 @@ void schedule_handoff(struct thread *thread);
 /* Does everything in cpu()->work, so that cpu()->current is the thread to go on with. */
 void schedule_leave(void);
 
-/* The timer's interrupt. */
-void schedule_tick(void);
+/* The timer's interrupt, while cpu()->slice_armed: if the slice is over, the next one
+ * begins, or a turn is over. Answers when that is to be looked at again, or `next`, what
+ * comes first. */
+uint64_t schedule_tick(uint64_t now, uint64_t next);
 
 /* For the middle of long operations: lets interrupts in for a moment. True: a thread of a
  * higher priority, the next one's turn, or messages for somebody have come: leave things

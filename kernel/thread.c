@@ -113,12 +113,13 @@ void thread_end(struct thread *thread)
         object_drop(&thread->object);
 }
 
-static void time_out(struct timer *timer, uint64_t now)
+static uint64_t time_out(struct timer *timer, uint64_t now)
 {
     struct thread *thread = container_of(timer, struct thread, timer);
 
     thread->timed = false;
     thread_wake(thread, thread->timeout_result);
+    return TIMER_OVER;
 }
 
 void thread_block_until(uint64_t deadline, long result)

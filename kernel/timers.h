@@ -5,16 +5,21 @@
 
 #include "timing_wheel.h"
 
-void timers_init(void);
-
 /* Calls `expire` at the deadline or soon after, once, unless it is stopped before. */
 void timer_start(struct timer *timer, uint64_t deadline, timer_expire *expire);
 
-/* The timer must have been started, and not have expired. */
-void timer_stop(struct timer *timer);
+/* The timer must have been started, and not be over. */
+static inline void timer_stop(struct timer *timer)
+{
+    wheel_remove(timer);
+}
 
-/* Does what is due, a bounded number of it; when it must be called again, or UINT64_MAX.
- */
-uint64_t timers_expire(uint64_t now);
+/* Does what is due, a bounded number of it: timers that expire, or move within the wheel.
+ * When it must be called again, or UINT64_MAX. */
+#define EXPIRE_BATCH 64
+static inline uint64_t timers_expire(uint64_t now)
+{
+    return wheel_run(now, EXPIRE_BATCH);
+}
 
 #endif

@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A hierarchical timing wheel (Varghese and Lauck, 1987): timers ordered by their
- * deadlines, with insertion, removal and the search for the first one O(1), and expiry
- * amortised O(WHEEL_LEVELS), however many timers there are.
+ * The kernel's hierarchical timing wheel (Varghese and Lauck, 1987): timers ordered by
+ * their deadlines, with insertion, removal and the search for the first one O(1), and
+ * expiry amortised O(WHEEL_LEVELS), however many timers there are.
  *
  * Time counts in ticks of 1,024 ns, and a timer is due at the first tick that is not
- * before its deadline. A level is a digit of the tick, in base WHEEL_SLOTS. A timer
- * stands at the highest level whose digit differs from that of `now` (level 0 if none
- * does), in its own digit's slot. So no slot holds what comes after the wheel's next
- * turn, all that a level holds comes before all that a higher one holds, and the first
- * bits that are set in two words lead to the first timer. When `now` reaches a slot
- * above level 0, the slot's timers are spread over the levels below.
+ * before its deadline. A level is a digit of the tick, in base WHEEL_SLOTS; a block is
+ * what has all digits but the last in common, about a millisecond. A timer stands at the
+ * highest level whose digit differs from that of `now`, in its own digit's slot; so no
+ * slot holds what comes after the wheel's next turn, and all that a level holds comes
+ * before all that a higher one holds. When `now` reaches a slot above level 0, the slot's
+ * timers are spread over the level below.
  *
- * Timers expire in the order of their ticks, those of one tick in the order in which
- * they were inserted. Nothing here reads a clock or fires by itself.
+ * Timers often come in the order in which they are due: those of one period do. So a slot
+ * tells whether its timers are in order, and those of the block that `now` is in stand in
+ * one list as long as they are: a slot of level 1 that is in order becomes that list as
+ * it is. Level 0 takes what comes out of order, until it is empty again.
+ *
+ * Timers expire in the order of their ticks, those of one tick in the order in which they
+ * were inserted. Nothing here reads a clock or fires by itself.
  */
 #ifndef KERNEL_TIMING_WHEEL_H
 #define KERNEL_TIMING_WHEEL_H
@@ -23,45 +28,56 @@
 #include "list.h"
 
 #define WHEEL_TICK_BITS 10
-#define WHEEL_DIGIT_BITS 5
+#define WHEEL_DIGIT_BITS 10
 #define WHEEL_SLOTS (1u << WHEEL_DIGIT_BITS)
-#define WHEEL_LEVELS 11
+#define WHEEL_WORDS (WHEEL_SLOTS / 32)
+#define WHEEL_LEVELS 6
 
 struct timer;
-typedef void timer_expire(struct timer *timer, uint64_t now);
+
+/* Does what is to be done; answers when the timer is due once more, which is not in the
+ * last tick of all, or TIMER_OVER: then it is in the wheel no more. */
+typedef uint64_t timer_expire(struct timer *timer, uint64_t now);
+#define TIMER_OVER 0u
 
 struct timer {
-    struct list link;     /* in a slot, or among those that are being spread */
-    uint64_t tick;        /* when it is due */
-    timer_expire *expire; /* what timers.c does then */
+    struct list link;     /* in the wheel; nothing when it is not */
+    uint64_t time;        /* when it is due: a whole number of ticks, in ns */
+    timer_expire *expire; /* what is called then */
 };
 
 struct timing_wheel {
-    uint64_t now;                /* no timer's tick is before it */
-    uint32_t levels;             /* bit n: level n holds a timer */
-    uint32_t used[WHEEL_LEVELS]; /* bit n: the level's slot n does */
+    uint64_t now;                   /* no timer is due before its block */
+    struct timer run;               /* head of the block's timers that are in order; its
+                                       own time is 0 */
+    uint32_t summary[WHEEL_LEVELS]; /* bit n: there is a bit in the level's word n of */
+    uint32_t used[WHEEL_LEVELS][WHEEL_WORDS];  /* slots that hold a timer, and */
+    uint32_t mixed[WHEEL_LEVELS][WHEEL_WORDS]; /* those of them that are not in order */
     struct list slots[WHEEL_LEVELS][WHEEL_SLOTS];
-    struct list spreading;    /* what is left of the slot that `now` has reached */
-    uint32_t spreading_level; /* the slot's, if there is anything left */
+    struct list spreading;    /* what is left of the slot that `now` has reached: then
+                                 `run` is empty */
+    uint32_t spreading_level; /* the slot's, 0 if nothing is left */
+    uint64_t next;            /* what take_due found out */
+    struct list never;        /* due within a tick of 2^64 ns: no clock gets there */
 };
 
-void wheel_init(struct timing_wheel *wheel);
+extern struct timing_wheel wheel;
 
-/* Inserts a timer, which must be in no wheel, while it is `now`. Answers when
- * wheel_expire can give it out, UINT64_MAX if never. Times are in ns. */
-uint64_t wheel_insert(struct timing_wheel *wheel, struct timer *timer, uint64_t deadline,
-                      uint64_t now);
+void wheel_init(void);
+
+/* Inserts a timer, which must not be in the wheel, while it is `now`. Answers when it can
+ * expire, UINT64_MAX if never. Times are in ns. */
+uint64_t wheel_insert(struct timer *timer, uint64_t deadline, uint64_t now);
 
 /* Takes out a timer that is in the wheel. */
-void wheel_remove(struct timing_wheel *wheel, struct timer *timer);
+void wheel_remove(struct timer *timer);
 
-/* Takes out the first timer that is due; NULL if there is none, or `budget` is used up:
- * each step of bounded work costs 1 of it. */
-[[nodiscard]] struct timer *wheel_expire(struct timing_wheel *wheel, uint64_t now,
-                                         uint32_t *budget);
-
-/* When wheel_expire must be called next: never after a timer is due, and before it only
- * so often as there are levels, and where many are due soon. UINT64_MAX: never. */
-uint64_t wheel_next(struct timing_wheel *wheel);
+/* Takes out what is due and lets it expire, one after the other, until `budget` is used
+ * up: each step of bounded work costs 1 of it. Answers when it must be called next,
+ * UINT64_MAX if never: WHEEL_GAP_NS later if the budget was too small; else not after a
+ * timer is due, and before that only so often as there are levels, and where timers are
+ * out of order. */
+#define WHEEL_GAP_NS 10000
+uint64_t wheel_run(uint64_t now, int32_t budget);
 
 #endif

@@ -6,9 +6,11 @@
  * that.
  */
 #include "arch.h"
+#include "cpu.h"
 #include "i386.h"
 #include "log.h"
 #include "schedule.h"
+#include "timers.h"
 
 #define PIT_HZ 1193182u
 #define PIT_CHANNEL(n) (uint16_t)(0x40 + (n))
@@ -22,6 +24,7 @@
 
 #define NS_PER_SECOND 1000000000u
 #define PIT_TICKS_PER_NS (uint32_t)(((uint64_t)PIT_HZ << 32) / NS_PER_SECOND)
+#define SHIFT_MOST 31
 #define CALIBRATE_TICKS (PIT_HZ / 1000) /* 1 ms */
 #define CALIBRATE_TRIES 50
 #define TIMER_MAX_NS \
@@ -61,30 +64,40 @@ static uint64_t read_ticks(void)
     return cpu_features.tsc ? read_tsc() : clock_pit_ticks();
 }
 
-/* high:low >> shift, below 32. */
-static inline uint32_t shift_right(uint32_t high, uint32_t low, uint32_t shift)
+/* So many ticks in ns: ticks * scale >> shift, with the product 96 bits wide. */
+static inline uint64_t to_ns(uint64_t ticks)
 {
-    __asm__("shrdl %%cl, %1, %0" : "+r"(low) : "r"(high), "c"(shift));
-    return low;
+    uint32_t low = (uint32_t)ticks, carry = (uint32_t)(ticks >> 32);
+    uint32_t high, top;
+
+    __asm__("movl %[low], %[high]\n\t"
+            "movl %[carry], %[low]\n\t"
+            "mull %[scale]\n\t"
+            "xchgl %[low], %[high]\n\t"
+            "movl %[carry], %[top]\n\t"
+            "mull %[scale]\n\t"
+            "addl %[carry], %[high]\n\t"
+            "adcl $0, %[top]\n\t"
+            "shrdl %%cl, %[high], %[low]\n\t"
+            "shrdl %%cl, %[top], %[high]"
+            : [low] "+a"(low), [carry] "+d"(carry), [high] "=&r"(high), [top] "=&r"(top)
+            : [scale] "m"(clock.scale), "c"(clock.shift));
+    return (uint64_t)high << 32 | low;
 }
 
-/* value * factor >> shift, with the product 96 bits wide. */
-static inline uint64_t scale(uint64_t value, uint32_t factor, uint32_t shift)
+/* The upper half of the product. */
+static inline uint32_t multiply_high(uint32_t value, uint32_t factor)
 {
-    uint64_t low = (uint64_t)(uint32_t)value * factor;
-    uint64_t high = (value >> 32) * factor + (low >> 32);
+    uint32_t high;
 
-    if (shift == 32)
-        return high;
-    uint32_t middle = (uint32_t)high;
-    return (uint64_t)shift_right((uint32_t)(high >> 32), middle, shift) << 32 |
-           shift_right(middle, (uint32_t)low, shift);
+    __asm__("mull %[factor]" : "+a"(value), "=d"(high) : [factor] "rm"(factor));
+    return high;
 }
 
 /* The clock runs at `ticks` per `ns`: the finest scale that is one word. */
 static void set_scale(uint64_t ns, uint64_t ticks)
 {
-    clock.shift = 32;
+    clock.shift = SHIFT_MOST;
     while (clock.shift > 0 && (ns << clock.shift) / ticks > UINT32_MAX)
         clock.shift--;
     clock.scale = (uint32_t)((ns << clock.shift) / ticks);
@@ -161,17 +174,22 @@ void clock_init(void)
     clock.running = true;
     wall_offset = rtc_read();
     pic_enable(IRQ_TIMER);
-    arch_timer_set(UINT64_MAX);
+    arch_timer_set_at(UINT64_MAX, arch_clock());
+}
+
+static inline uint64_t read_clock(void)
+{
+    return to_ns(read_ticks() - clock.base);
 }
 
 uint64_t arch_clock(void)
 {
-    return clock.running ? scale(read_ticks() - clock.base, clock.scale, clock.shift) : 0;
+    return clock.running ? read_clock() : 0;
 }
 
 uint64_t clock_ns(uint64_t ticks)
 {
-    return scale(ticks, clock.scale, clock.shift);
+    return to_ns(ticks);
 }
 
 uint64_t arch_wall_offset(void)
@@ -179,30 +197,39 @@ uint64_t arch_wall_offset(void)
     return wall_offset;
 }
 
-void arch_timer_set(uint64_t deadline)
+/* Lets the timer fire at the deadline, and then only. In mode 0 a new count begins anew,
+ * without a new command. */
+static inline void set_timer(uint64_t deadline, uint64_t now)
 {
-    if (deadline < armed || (armed == UINT64_MAX && !cpu_features.tsc))
-        arch_timer_set_at(deadline, arch_clock());
-}
+    uint64_t wait = deadline - now;
 
-void arch_timer_set_at(uint64_t deadline, uint64_t now)
-{
-    if (deadline >= armed && (armed != UINT64_MAX || cpu_features.tsc))
-        return;
-    if (deadline > now + TIMER_MAX_NS)
-        deadline = now + TIMER_MAX_NS;
-    uint32_t wait = deadline > now ? (uint32_t)(deadline - now) : 0;
-    uint32_t count = (uint32_t)((uint64_t)wait * PIT_TICKS_PER_NS >> 32) + 1;
     armed = deadline;
-    out8(PIT_COMMAND, PIT_ONE_SHOT);
+    if (unlikely(wait >> 32 || (uint32_t)wait > TIMER_MAX_NS)) {
+        if (deadline == UINT64_MAX && cpu_features.tsc)
+            return;
+        wait = deadline > now ? TIMER_MAX_NS : 0;
+        armed = now + wait;
+    }
+    uint32_t count = multiply_high((uint32_t)wait, PIT_TICKS_PER_NS) + 1;
     out8(PIT_CHANNEL(0), (uint8_t)count);
     out8(PIT_CHANNEL(0), (uint8_t)(count >> 8));
 }
 
+void arch_timer_set_at(uint64_t deadline, uint64_t now)
+{
+    if (deadline < armed || (armed == UINT64_MAX && !cpu_features.tsc))
+        set_timer(deadline, now);
+}
+
 void clock_interrupt(void)
 {
-    armed = UINT64_MAX;
-    schedule_tick();
+    out8(PIC_MASTER, PIC_END);
+    uint64_t now = read_clock();
+    uint64_t next = timers_expire(now);
+    if (likely(!cpu()->slice_armed))
+        set_timer(next, now);
+    else
+        set_timer(schedule_tick(now, next), now);
 }
 
 void clock_fill_threshold(struct threshold_page *page)

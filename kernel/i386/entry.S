@@ -26,7 +26,7 @@
         .section .text.entry, "ax"
         .globl  entry_start, entry_end
         .globl  entry_int80, entry_int81, entry_sysenter, entry_syscall
-        .globl  entry_debug, trap_vectors
+        .globl  entry_debug, entry_timer, trap_vectors
         .globl  ordinary_call, kernel_exit, arch_leave, arch_leave_after_work
         .globl  leave_with_all
         .globl  debug_from_task
@@ -273,6 +273,48 @@ trap_in_kernel:
 from_v86:
         movl    $kernel_stack_end, %esp
         call    trap_v86                        /* (eax frame) */
+        jmp     kernel_exit
+
+/*
+ * The timer. Most of its interrupts only make messages come back: then the thread goes on
+ * as if nothing had been, and of its registers only those are in its frame that C does
+ * not keep. What meets the kernel, or other segments, goes the ordinary way.
+ */
+        .balign 16
+entry_timer:
+        testl   $3, FRAME_CS - FRAME_EIP(%esp)
+        jz      trap_vectors + 16 * VECTOR_TIMER
+        subl    $(FRAME_EIP - FRAME_EBX), %esp
+        pushl   %edx
+        pushl   %ecx
+        pushl   %eax
+        pushl   $FLAGS_CLEAN
+        popfl
+        movl    %ds, %ecx
+        movl    %es, %edx
+        addl    %ecx, %edx
+        cmpw    $(2 * SELECTOR_UDATA), %dx
+        jne     7f
+        movl    $kernel_stack_end, %esp
+        call    clock_interrupt
+        movl    esp0, %ecx
+        cmpl    $0, boot_cpu + CPU_WORK
+        jne     8f
+        leal    FRAME_EIP - FRAME_SIZE(%ecx), %esp
+        movl    FRAME_EAX - FRAME_EIP(%esp), %eax
+        movl    FRAME_EDX - FRAME_EIP(%esp), %edx
+        movl    FRAME_ECX - FRAME_EIP(%esp), %ecx
+        iretl
+7:      popl    %eax
+        popl    %ecx
+        popl    %edx
+        addl    $(FRAME_EIP - FRAME_EBX), %esp
+        jmp     trap_vectors + 16 * VECTOR_TIMER
+8:      movl    %ebx, FRAME_EBX - FRAME_SIZE(%ecx)
+        movl    %esi, FRAME_ESI - FRAME_SIZE(%ecx)
+        movl    %edi, FRAME_EDI - FRAME_SIZE(%ecx)
+        movl    %ebp, FRAME_EBP - FRAME_SIZE(%ecx)
+        movl    $VECTOR_TIMER, FRAME_VECTOR - FRAME_SIZE(%ecx)
         jmp     kernel_exit
 
 /*

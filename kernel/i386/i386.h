@@ -344,6 +344,8 @@ void io_ports_forget(struct process *process);
 
 /* --- Board --- */
 
+#define PIC_MASTER 0x20
+#define PIC_END 0x20 /* OCW2: the interrupt was taken */
 void pic_init(void);
 /* The kernel listens to the line. */
 void pic_enable(uint32_t irq);
@@ -352,6 +354,7 @@ bool pic_spurious(uint32_t irq);
 /* Tells the PIC that the interrupt was taken: the next one may come. */
 void pic_end(uint32_t irq);
 void clock_init(void);
+/* The timer's interrupt; tells the PIC that it was taken. */
 void clock_interrupt(void);
 /* So many ticks of the clock, the TSC's or without one the PIT's, in ns. */
 uint64_t clock_ns(uint64_t ticks);

@@ -108,6 +108,7 @@ void offsets(void)
     DEFINE(PLAIN_KIND, offsetof(struct plain_message, kind));
     DEFINE(PLAIN_OTHERS, offsetof(struct plain_message, others));
     DEFINE(FLAG_VM, EFLAGS_VM);
+    DEFINE(VECTOR_TIMER, VECTOR_IRQ + IRQ_TIMER);
     DEFINE(CROSSED_INT80, 8 * GATE_INT80);
     DEFINE(CROSSED_SYSENTER, 8 * GATE_SYSENTER);
     DEFINE(CROSSED_SYSCALL, 8 * GATE_SYSCALL);

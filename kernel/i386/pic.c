@@ -4,12 +4,10 @@
 #include "arch.h"
 #include "i386.h"
 
-#define MASTER 0x20
 #define SLAVE 0xa0
 #define DATA 1
 #define ICW1_INIT_ICW4 0x11
 #define ICW4_8086 0x01
-#define OCW2_END 0x20
 #define OCW3_READ_ISR 0x0b
 
 /* Bits by line. A line is open if somebody listens and nobody holds it masked. */
@@ -25,22 +23,22 @@ static void set_mask(void)
 
     mask = wanted;
     if (changed & 0xff)
-        out8(MASTER + DATA, (uint8_t)mask);
+        out8(PIC_MASTER + DATA, (uint8_t)mask);
     if (changed >> 8)
         out8(SLAVE + DATA, (uint8_t)(mask >> 8));
 }
 
 void pic_init(void)
 {
-    out8(MASTER, ICW1_INIT_ICW4);
+    out8(PIC_MASTER, ICW1_INIT_ICW4);
     out8(SLAVE, ICW1_INIT_ICW4);
-    out8(MASTER + DATA, VECTOR_IRQ);
+    out8(PIC_MASTER + DATA, VECTOR_IRQ);
     out8(SLAVE + DATA, VECTOR_IRQ + 8);
-    out8(MASTER + DATA, 1 << IRQ_CASCADE);
+    out8(PIC_MASTER + DATA, 1 << IRQ_CASCADE);
     out8(SLAVE + DATA, IRQ_CASCADE);
-    out8(MASTER + DATA, ICW4_8086);
+    out8(PIC_MASTER + DATA, ICW4_8086);
     out8(SLAVE + DATA, ICW4_8086);
-    out8(MASTER + DATA, (uint8_t)mask);
+    out8(PIC_MASTER + DATA, (uint8_t)mask);
     out8(SLAVE + DATA, (uint8_t)(mask >> 8));
     set_mask();
 }
@@ -79,16 +77,16 @@ static bool in_service(uint16_t pic)
 bool pic_spurious(uint32_t irq)
 {
     if (irq == 7)
-        return !in_service(MASTER);
+        return !in_service(PIC_MASTER);
     if (irq != 15 || in_service(SLAVE))
         return false;
-    out8(MASTER, OCW2_END);
+    out8(PIC_MASTER, PIC_END);
     return true;
 }
 
 void pic_end(uint32_t irq)
 {
     if (irq >= 8)
-        out8(SLAVE, OCW2_END);
-    out8(MASTER, OCW2_END);
+        out8(SLAVE, PIC_END);
+    out8(PIC_MASTER, PIC_END);
 }

@@ -34,7 +34,7 @@ static struct arch_descriptor idt[PAGE_SIZE / sizeof(struct arch_descriptor)]
 struct main_task main_task;
 
 extern const char trap_vectors[], entry_int80[], entry_int81[], entry_debug[],
-    kernel_stack_end[];
+    entry_timer[], kernel_stack_end[];
 
 void gdt_set_task(uint32_t selector, const struct task_state *task, uint32_t limit)
 {
@@ -74,6 +74,7 @@ static void fill_idt(void)
     for (uint32_t vector = 0; vector < TRAP_VECTORS; vector++)
         idt_set(vector, trap_vectors + vector * TRAP_STUB_SIZE, 0);
     idt_set(VECTOR_DEBUG, entry_debug, 0);
+    idt_set(VECTOR_IRQ + IRQ_TIMER, entry_timer, 0);
     idt_set(VECTOR_BREAKPOINT, trap_vectors + VECTOR_BREAKPOINT * TRAP_STUB_SIZE,
             GATE_DPL_3);
     idt_set(VECTOR_OVERFLOW, trap_vectors + VECTOR_OVERFLOW * TRAP_STUB_SIZE, GATE_DPL_3);

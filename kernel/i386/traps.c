@@ -24,15 +24,15 @@ struct fixup {
 extern const struct fixup fixups_start[], fixups_end[];
 
 /* A line whose interrupt becomes a message is masked before the PIC may raise it again.
- */
+ * The timer's comes here only where it strikes the kernel: entry_timer. */
 static void handle_irq(uint32_t irq)
 {
-    if (pic_spurious(irq))
-        return;
-    interrupt_raise(irq);
-    pic_end(irq);
-    if (irq == IRQ_TIMER)
+    if (irq == IRQ_TIMER) {
         clock_interrupt();
+    } else if (!pic_spurious(irq)) {
+        interrupt_raise(irq);
+        pic_end(irq);
+    }
 }
 
 static bool is_irq(uint32_t vector)
