@@ -188,22 +188,23 @@ static __attribute__((noinline)) void put(struct timer *timer)
         append(level, timer);
 }
 
-/* The list at whose end a timer belongs, if it is one that is in order and holds another
- * already, or the block's; else NULL. */
+/* The list at whose end a timer belongs, if it is the block's, or a slot of level 1 which
+ * holds others, and the last of them is not after it. NULL: it may belong elsewhere. */
 static inline struct list *order_for(uint64_t time)
 {
     struct list *order = &wheel.run.link;
+    uint32_t low = (uint32_t)time, difference = low ^ (uint32_t)wheel.now;
 
-    if (unlikely(wheel.summary[0] | wheel.spreading_level))
+    if (unlikely(wheel.summary[0] | wheel.spreading_level) ||
+        unlikely((uint32_t)(time >> 32) != (uint32_t)(wheel.now >> 32)))
         return NULL;
-    if (!in_block(time)) {
-        order = &wheel.slots[1][digit_of(time, 1)];
-        if ((time ^ wheel.now) >> SHIFT(2) || list_empty(order))
+    if (difference >= 1u << SHIFT(1)) {
+        order = &wheel.slots[1][digit_of(low, 1)];
+        if (unlikely(difference >= 1u << SHIFT(2)) || unlikely(list_empty(order)))
             return NULL;
     }
     /* All in it have the higher digits in common, or it is the head, whose time is 0. */
-    return likely((uint32_t)time >= (uint32_t)timer_at(order->previous)->time) ? order
-                                                                               : NULL;
+    return likely(low >= (uint32_t)timer_at(order->previous)->time) ? order : NULL;
 }
 
 /* The end of the deadline's tick; 0 if that is beyond all time. */

@@ -68,7 +68,7 @@ static void chip_out(uint16_t port, uint8_t value)
         chip->masked = value;
     else if (value == ICW1_INIT_ICW4)
         *chip = (struct chip){.step = 2, .high = chip->high, .level = chip->level};
-    else if (value == OCW2_END)
+    else if (value == PIC_END)
         end_of_interrupt(chip);
     else if (value == OCW3_READ_ISR)
         chip->read_service = true;

@@ -257,13 +257,13 @@ static void touch_all(void)
     memset(deadlines, 1, sizeof(deadlines));
     memset(ports, 1, sizeof(ports));
     memset(endpoints, 1, sizeof(endpoints));
-    timers_touch();
 }
 
 int main(int argc, char **argv)
 {
     check_ruler();
     touch_all();
+    timers_prepare();
     uint32_t count = argc == 2 ? (uint32_t)strtoul(argv[1], NULL, 10) : 0;
     if (count < FEW || count > MOST) {
         printf("one argument, from %u to %u\n", FEW, MOST);

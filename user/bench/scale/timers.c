@@ -20,6 +20,7 @@
 #define TAKEN 20000u
 
 static struct system_message messages[TIMERS_MOST];
+static handle_t port;
 
 static uint32_t tsc(void)
 {
@@ -30,7 +31,7 @@ static uint32_t tsc(void)
 }
 
 /* Asks until so many have come, or in vain so often; how often in vain. */
-static uint32_t ask(handle_t port, uint32_t wanted, uint32_t in_vain_most)
+static uint32_t ask(uint32_t wanted, uint32_t in_vain_most)
 {
     struct system_message *message;
     uint32_t in_vain = 0;
@@ -44,7 +45,7 @@ static uint32_t ask(handle_t port, uint32_t wanted, uint32_t in_vain_most)
     return in_vain;
 }
 
-static void start(handle_t port, uint32_t count)
+static void start(uint32_t count)
 {
     uint64_t now = 0;
 
@@ -67,25 +68,26 @@ static void start(handle_t port, uint32_t count)
 
 uint64_t timers_measure(uint32_t count, uint32_t *taken)
 {
-    static const struct reply_policy queue = {.kind = REPLY_QUEUE};
-    long made = check("reply_port_create", limen_reply_port_create(&queue));
-    handle_t port = {(uint32_t)made};
     uint32_t begin = tsc();
-    (void)ask(port, 1, IN_VAIN);
+    (void)ask(1, IN_VAIN);
     uint32_t in_vain = (tsc() - begin) / IN_VAIN;
 
-    start(port, count);
-    (void)ask(port, count, UINT32_MAX); /* each once */
+    start(count);
+    (void)ask(count, UINT32_MAX); /* each once */
     begin = tsc();
     *taken = TAKEN;
-    uint32_t often = ask(port, TAKEN, UINT32_MAX);
+    uint32_t often = ask(TAKEN, UINT32_MAX);
     uint32_t ticks = tsc() - begin - often * in_vain; /* less than 2^32 in all */
     check("handle_close", limen_handle_close(port));
     return ticks;
 }
 
-void timers_touch(void)
+void timers_prepare(void)
 {
+    static const struct reply_policy queue = {.kind = REPLY_QUEUE};
+
+    port = (handle_t){
+        (uint32_t)check("reply_port_create", limen_reply_port_create(&queue))};
     for (uint32_t i = 0; i < TIMERS_MOST; i++)
         messages[i].error = 1;
 }
