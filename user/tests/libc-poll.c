@@ -277,6 +277,11 @@ static void check_masked(void)
            "ppoll lets it in");
     sigprocmask(SIG_SETMASK, NULL, &after);
     tap_ok(sigismember(&after, SIGALRM), "for so long");
+    raise(SIGALRM);
+    errno = 0;
+    tap_ok(ppoll(&file, 1, &(struct timespec){0}, &none) == -1 && errno == EINTR
+               && calls == 2,
+           "also for no time at all");
     tap_is(ppoll(&file, 1, &soon, &none), 0, "its time-out");
     sigprocmask(SIG_SETMASK, NULL, &after);
     tap_ok(sigismember(&after, SIGALRM), "leaves the mask as it was");
@@ -363,7 +368,7 @@ int main(void)
 {
     start_console();
     be_silent();
-    tap_plan(32);
+    tap_plan(33);
     check_poll();
     check_select();
     check_interrupted();

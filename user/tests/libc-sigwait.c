@@ -76,6 +76,63 @@ static void check_next(void)
            "so has the next wait");
 }
 
+static void note(int number)
+{
+    (void)number;
+}
+
+/* The same of a sleep that a handler has ended. */
+static void check_sleep(void)
+{
+    struct timespec time = {.tv_nsec = 25 * MS}, longer = {.tv_nsec = 100 * MS};
+    struct sigaction action = {.sa_handler = note};
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGALRM);
+    sigaction(SIGALRM, &action, NULL);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    setitimer(ITIMER_REAL,
+              &(struct itimerval){.it_value.tv_usec = 5000, .it_interval.tv_usec = 5000},
+              NULL);
+    int result = nanosleep(&time, NULL);
+    alarm_in(0);
+    long long start = now();
+    tap_ok(result == -1 && nanosleep(&longer, NULL) == 0 && took(start, 100 * MS),
+           "nor that of a sleep which a handler has ended");
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+static atomic_bool may_end;
+
+static void *end_when_told(void *unused)
+{
+    while (!may_end)
+        usleep(1000);
+    return unused;
+}
+
+static void *tell_pending(void *set)
+{
+    sigpending(set);
+    return NULL;
+}
+
+/* The next thread has the area of the one that ended. */
+static void check_ended(void)
+{
+    pthread_t thread;
+    sigset_t set;
+    sigfillset(&set);
+    pthread_create(&thread, NULL, end_when_told, NULL);
+    pthread_kill(thread, SIGUSR1);
+    may_end = true;
+    pthread_join(thread, NULL);
+    usleep(1000);
+    pthread_create(&thread, NULL, tell_pending, &set);
+    pthread_join(thread, NULL);
+    tap_ok(sigisemptyset(&set), "what waits for a thread ends with it");
+}
+
 static atomic_int waiting, ended;
 
 /* Lives until both waits have ended: the end of a thread passes on what it leaves. */
@@ -123,7 +180,7 @@ static void check_two(void)
 
 int main(void)
 {
-    tap_plan(6);
+    tap_plan(8);
     sigemptyset(&awaited);
     sigaddset(&awaited, SIGALRM);
     sigaddset(&awaited, SIGUSR1);
@@ -131,6 +188,8 @@ int main(void)
     sigprocmask(SIG_BLOCK, &awaited, NULL);
     check_timeout();
     check_next();
+    check_sleep();
+    check_ended();
     check_two();
     return tap_done();
 }

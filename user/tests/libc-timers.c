@@ -200,7 +200,36 @@ static void check_none(void)
     usleep(5000);
     timer_gettime(timer, &got);
     tap_ok(got.it_value.tv_sec >= 999, "goes on without a signal");
+    value = every(MS, 0);
+    timer_settime(timer, 0, &value, NULL);
+    usleep(3000);
+    timer_gettime(timer, &got);
+    tap_ok(got.it_value.tv_sec == 0 && got.it_value.tv_nsec == 0, "or is over");
     timer_delete(timer);
+}
+
+static void check_deleted(void)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN};
+    struct itimerspec value = every(MS, 0);
+    timer_t timer;
+    sigset_t set, waiting;
+    bool came = false;
+    sigemptyset(&set);
+    sigaddset(&set, SIGRTMIN);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    handle(SIGRTMIN, 0);
+    for (int i = 0; i < 2; i++) {
+        timer_create(CLOCK_MONOTONIC, &event, &timer);
+        timer_settime(timer, 0, &value, NULL);
+        usleep(3000);
+        came = sigpending(&waiting) == 0 && sigismember(&waiting, SIGRTMIN);
+        timer_delete(timer);
+    }
+    sigpending(&waiting);
+    tap_ok(came && !sigismember(&waiting, SIGRTMIN),
+           "who deletes a timer takes back its signal");
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 static atomic_int notified;
@@ -366,11 +395,12 @@ static void check_sweep(void)
 
 int main(void)
 {
-    tap_plan(36);
+    tap_plan(38);
     check_alarm();
     check_posix();
     check_overrun();
     check_none();
+    check_deleted();
     check_thread();
     check_many();
     check_reset();
