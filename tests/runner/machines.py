@@ -41,11 +41,11 @@ QEMU64 = "qemu-system-x86_64"
 
 # The tests of messages and upcalls.
 SLOW_PROGRAMS = (
-    "fast-post-memory", "fast-posts", "hostile-messages", "hostile-upcalls", "int81",
-    "message-gates", "message-kinds", "message-model", "message-priority",
-    "message-waits", "messages", "requests", "spare-requests", "system-messages",
-    "traffic", "upcall-policies", "upcall-races", "upcall-returns", "upcall-stacks",
-    "upcall-steps", "upcall-waits")
+    "fast-post-memory", "fast-posts", "fast-requests", "hostile-messages",
+    "hostile-upcalls", "int81", "message-gates", "message-kinds", "message-model",
+    "message-priority", "message-waits", "messages", "requests", "spare-requests",
+    "system-messages", "traffic", "upcall-policies", "upcall-races", "upcall-returns",
+    "upcall-stacks", "upcall-steps", "upcall-waits")
 
 MACHINES = [
     Machine("486", QEMU32, "486"),

@@ -74,33 +74,37 @@ static bool crossings(void)
 
 /* --- What keeps the upcall from coming at once --- */
 
-/* The second post comes within the upcall, which is the only one that there may be. */
-static uint32_t upcalls_within;
+/* The second post comes within the upcall, which uses no FPU, and may be the only one. */
+static volatile uint32_t begun, begun_within;
 
-static void post_within(struct upcall *upcall)
+LIMEN_UPCALL(posts_again);
+
+void posts_again(struct upcall *upcall)
 {
     struct system_message message = a_post(2, 0);
     struct int81 registers = {SYSTEM_VERSION, 0, (uint32_t)&message, sizeof(message)};
-    (void)upcall;
-    upcall_hook = NULL;
+    upcall_last.words[0] = upcall->words[0];
+    begun++;
+    if (upcall->words[0] == 2)
+        return;
     if (!int81_cross(&registers) || registers.eax != 0)
         upcall_wrong++;
-    upcalls_within = upcalls;
+    begun_within = begun;
 }
 
 static bool depth(uint32_t most)
 {
     struct reply_policy policy = upcall_policy(HANDLE_SELF);
     struct system_message message = a_post(1, 0);
-    struct int81 registers = {SYSTEM_VERSION, 0, (uint32_t)&message, sizeof(message)};
     policy.depth = most;
+    policy.entry = (uint32_t)posts_again_upcall;
     port = handle_of(limen_reply_port_create(&policy));
     bool right = listen_at(&heard);
-    upcalls_begin();
-    upcall_hook = post_within;
-    right = int81_cross(&registers) && registers.eax == 0 && right;
-    right = upcalls_were(2) &&
-            step_ok(upcalls_within == most, "within", upcalls_within) &&
+    begun = 0;
+    struct effect effect = post(&message, true);
+    right = step_ok(effect.result == 0, "post", effect.result) &&
+            step_ok(begun == 2 && upcall_wrong == 0, "upcalls", begun) &&
+            step_ok(begun_within == most, "within", begun_within) &&
             upcall_last.words[0] == 2 && right;
     return closed(port) && right;
 }
@@ -156,6 +160,99 @@ static bool already_back(void)
     return closed(port) && right;
 }
 
+/* The policy holds it back, or nobody listens to none. */
+static bool held_back(void)
+{
+    static uint32_t section;
+    struct reply_policy policy = upcall_policy(HANDLE_SELF);
+    struct system_message message = a_post(1, 0);
+    policy.delay = 1000 * SECOND;
+    port = handle_of(limen_reply_port_create(&policy));
+    bool right = listen_at(&heard);
+    struct effect effect = post(&message, true);
+    right = step_ok(effect.upcalls == 0, "upcalls that are delayed", effect.upcalls) &&
+            limen_msg_test(port, &heard) == 0 && heard.words[0] == 1 && right;
+    policy.delay = 0;
+    policy.critical = &section;
+    section = 1;
+    right = limen_reply_port_policy(port, &policy) == 0 && right;
+    message = a_post(2, 0);
+    effect = post(&message, true);
+    right = step_ok(effect.upcalls == 0, "upcalls that are held", effect.upcalls) &&
+            section == (1 | CRITICAL_HELD) && right;
+    section = 0;
+    right =
+        limen_msg_flush() == 0 && upcalls_were(1) && upcall_last.words[0] == 2 && right;
+    message = a_post(0, 0);
+    effect = post(&message, true);
+    right = step_ok(effect.result == 0 && effect.upcalls == 0, "no signals",
+                    effect.upcalls) &&
+            right;
+    return closed(port) && right;
+}
+
+/* One that does not listen again. */
+static bool once(void)
+{
+    struct system_message message = a_post(1, 0);
+    bool right = open_port();
+    heard = (struct system_message){.operation = SYSTEM_THREAD_SIGNALS,
+                                    .flags = MSG_ASYNC,
+                                    .reply_port = port,
+                                    .words = {ALL_SIGNALS, ALL_SIGNALS}};
+    right = limen_msg_send(LIMEN_SYSTEM, &heard) == -EASYNC && right;
+    struct effect effect = post(&message, true);
+    right = upcall_came(&effect, 1, 0) && right;
+    message = a_post(2, 0);
+    effect = post(&message, true);
+    right = step_ok(effect.upcalls == 0, "upcalls", effect.upcalls) && right;
+    return closed(port) && take_signals() == 2 && right;
+}
+
+/* A segment register was changed since the thread began to run. */
+static bool segments(void)
+{
+    struct system_message message = a_post(1, 0);
+    uint32_t before;
+    bool right = open_port() && listen_at(&heard);
+    __asm__ volatile("movw %%fs, %w0\n\tmovw %w1, %%fs"
+                     : "=&r"(before)
+                     : "r"(SELECTOR_UDATA));
+    struct effect effect = post(&message, true);
+    uint32_t in_state = upcall_last.state.fs;
+    __asm__ volatile("movw %w0, %%fs" : : "r"(before));
+    right = upcall_came(&effect, 1, 0) &&
+            step_ok(in_state == SELECTOR_UDATA, "fs", in_state) && right;
+    return closed(port) && right;
+}
+
+/* A thread that uses the FPU finds it as it was; its upcall, as it is in the beginning.
+ */
+static volatile bool fpu_kept;
+
+static void post_with_fpu(uint32_t unused)
+{
+    struct system_message message = a_post(1, 0);
+    double after = 0;
+    (void)unused;
+    port = upcall_port(HANDLE_SELF);
+    bool right = listen_at(&heard);
+    __asm__ volatile("fninit\n\tfldpi");
+    struct effect effect = post(&message, true);
+    __asm__ volatile("fstpl %0" : "=m"(after));
+    fpu_kept = right && upcall_came(&effect, 1, 0) && effect.flags == UPCALL_FPU &&
+               after > 3.14159 && after < 3.1416;
+}
+
+static bool with_fpu(void)
+{
+    fpu_kept = false;
+    bool right = stage_open(0) && stage_start(0, post_with_fpu, LESS);
+    stage_settle();
+    right = closed(port) && step_ok(fpu_kept, "the FPU", 0) && right;
+    return stage_close() && right;
+}
+
 /* A thread that waits gets the message, and there is no upcall. */
 static volatile bool named;
 static volatile long waited;
@@ -186,6 +283,28 @@ static bool somebody_waits(void)
         right = closed(port) && stage_close() && right;
     }
     return right;
+}
+
+/* It was given to a thread that may not run: what is posted meanwhile adds up. */
+static bool somebody_has_it(void)
+{
+    struct system_message message = a_post(1, 0);
+    named = false;
+    waited = 1;
+    bool right = open_port() && listen_at(&heard) && stage_open(0) &&
+                 stage_start(0, wait_there, LESS);
+    stage_settle();
+    right = limen_thread_suspend(stage_threads[0]) == 0 && right;
+    struct effect effect = post(&message, true);
+    right = step_ok(effect.upcalls == 0, "upcalls", effect.upcalls) && right;
+    message = a_post(4, 0);
+    effect = post(&message, true);
+    right = step_ok(effect.upcalls == 0, "upcalls", effect.upcalls) && right;
+    right = limen_thread_resume(stage_threads[0]) == 0 && right;
+    stage_settle();
+    right = step_ok(waited == 0, "waited for", waited) &&
+            step_ok(heard.words[0] == 5, "signals", heard.words[0]) && right;
+    return closed(port) && stage_close() && right;
 }
 
 /* The message is the caller's, the upcall another thread's, and the other way round. */
@@ -278,7 +397,12 @@ static const struct test_case cases[] = {
     {"no more upcalls than there may be", depths},
     {"two messages listen", two_listeners},
     {"a message is on its way already", already_back},
+    {"upcalls are held back, or there is nothing to tell", held_back},
+    {"a message that does not listen again", once},
     {"somebody waits for the message", somebody_waits},
+    {"somebody has got it, and may not run", somebody_has_it},
+    {"a segment register", segments},
+    {"the FPU", with_fpu},
     {"other threads listen, or get the upcall", other_threads},
     {"flags", flags},
 };
