@@ -129,12 +129,9 @@ fault:
     return system_message(frame);
 }
 
-/* Writes the results to the message, as user_put_4; false: not at once. */
-static inline bool write_results(const struct request *request, const uint32_t words[3],
-                                 int32_t error)
+/* Writes results to the message at `at`, as user_put_4; false: not at once. */
+static inline bool write_results(uint32_t at, const uint32_t words[3], int32_t error)
 {
-    uint32_t at = request->message.address;
-
     USER_OPEN();
     PUT(words[0], words[0]);
     PUT(words[1], words[1]);
@@ -152,20 +149,21 @@ static inline void told(struct request *request)
 {
     uint32_t *words = request->result.words;
 
-    if (!request->live || (request->operation == SYSTEM_TIMER && !request->timed)) {
+    if (!request->live || (!request->timed && request->operation == SYSTEM_TIMER)) {
         request_told(request, &request->result);
         return;
     }
     list_remove(&request->link);
     request->state = REQUEST_WAITING;
-    words[0] = words[1] = words[2] = 0;
+    words[0] = words[1] = 0; /* live ones use no more */
 }
 
 /*
  * A message is taken at once if
  *   1. any of the port's is wanted, without a deadline, and its handle is good, and among
  *      the first,
- *   2. one has come back, without handles, for which nobody else waits.
+ *   2. one has come back, without handles. Nobody waits for just that one, who would
+ *      have been given it.
  * If none has, what is to be done is done: the thread waits, or is told.
  */
 static __attribute__((noinline)) long take(struct SystemCallFrame *frame)
@@ -184,13 +182,13 @@ static __attribute__((noinline)) long take(struct SystemCallFrame *frame)
         schedule_wait();
         return 0;
     }
-    const struct request_result *result = &request->result;
-    if (unlikely(request->untold) || unlikely(!list_empty(&request->waiters)) ||
-        unlikely(!write_results(request, result->words, result->error)))
+    uint32_t message = request->message.address;
+    int32_t error = request->result.error;
+    if (unlikely(request->untold) ||
+        unlikely(!write_results(message, request->result.words, error)))
         return system_message(frame);
     /* nothing below fails */
-    long error = result->error;
-    frame->ecx = request->message.address;
+    frame->ecx = message;
     frame->edx = 1;
     told(request);
     return error;
@@ -252,7 +250,7 @@ void fast_answer(struct thread *proxy, struct port *port)
     waiter->state = THREAD_READY;
     cpu()->current = waiter;
     thread_switch(self, waiter);
-    if (unlikely(!write_results(request, words, 0)))
+    if (unlikely(!write_results(request->message.address, words, 0)))
         answer_slowly(waiter, request, words);
     waiter->frame.eax = 0;
     waiter->frame.ecx = request->message.address;
@@ -399,21 +397,29 @@ fault:
 
 /* --- int 0x81 --- */
 
-long fast_message(struct SystemCallFrame *frame)
+/* One message is sent. */
+static __attribute__((noinline)) long send(struct SystemCallFrame *frame)
 {
-    uint32_t at = frame->ecx, size = frame->edx;
-
-    if (unlikely(closed(cpu())) || unlikely(frame->ebx))
-        return system_message(frame);
-    if (size == ONE_MESSAGE && likely(at % SYSTEM_MESSAGE_ALIGN == 0) &&
-        likely(at <= KERNEL_BASE - ONE_MESSAGE)) {
+    if (likely((frame->ecx % SYSTEM_MESSAGE_ALIGN | frame->ebx) == 0) &&
+        likely(frame->ecx <= KERNEL_BASE - ONE_MESSAGE)) {
         if (frame->error >= SYSTEM_VERSIONS)
             return send_request(frame);
         if (frame->error == SYSTEM_VERSION &&
             !list_empty(&thread_of(frame)->watch.listeners))
             return post(frame);
-    } else if (at == 0 && size + 1 <= 1) {
-        return take(frame);
+    }
+    return system_message(frame);
+}
+
+long fast_message(struct SystemCallFrame *frame)
+{
+    uint32_t size = frame->edx;
+
+    if (likely(!closed(cpu()))) {
+        if (size == ONE_MESSAGE)
+            return send(frame);
+        if (size + 1 <= 1 && (frame->ecx | frame->ebx) == 0)
+            return take(frame);
     }
     return system_message(frame);
 }
