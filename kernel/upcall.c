@@ -209,6 +209,7 @@ static long push(struct reply_port *port, struct request *request,
     };
 
     arch_thread_report(self, &upcall.state);
+    upcall.state.ss = upcall.state.ds; /* flat: upcall_return takes no other */
     copy_words(upcall.words, result->words);
     if (fpu)
         arch_fpu_picture(self, upcall.fpu);
