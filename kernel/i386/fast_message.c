@@ -28,6 +28,9 @@
 #define KIND_REQUEST (PORT_CALL | MSG_ASYNC << 16)
 #define KIND_POST SYSTEM_THREAD_POST
 
+/* A place that tests/check-traffic wants to see come by; no instruction. */
+#define WAY(name) __asm__ volatile(".globl " #name "\n" #name ":")
+
 static inline struct thread *thread_of(struct SystemCallFrame *frame)
 {
     return container_of(frame, struct thread, frame);
@@ -119,6 +122,7 @@ static __attribute__((noinline)) long send_request(struct SystemCallFrame *frame
     PUT(error, -EASYNC);
     USER_CLOSE();
     /* nothing below fails */
+    WAY(message_sent);
     frame->edx = 1;
     reply_port_take_spare(port, request);
     request_begin(request, (struct user_ptr){at});
@@ -177,6 +181,7 @@ static __attribute__((noinline)) long take(struct SystemCallFrame *frame)
     if (!request) {
         if (frame->edx)
             return -EAGAIN;
+        WAY(message_awaited);
         list_append(&port->waiters, &self->queue);
         thread_block();
         schedule_wait();
@@ -188,6 +193,7 @@ static __attribute__((noinline)) long take(struct SystemCallFrame *frame)
         unlikely(!write_results(message, request->result.words, error)))
         return system_message(frame);
     /* nothing below fails */
+    WAY(message_taken);
     frame->ecx = message;
     frame->edx = 1;
     told(request);
@@ -239,6 +245,7 @@ void fast_answer(struct thread *proxy, struct port *port)
     if (!is_ready_to_take(waiter))
         return;
     /* nothing below fails */
+    WAY(message_answered);
     const uint32_t *words = self->frame.words;
     proxy->state = THREAD_SUSPENDED;
     proxy->server = NULL;
@@ -385,6 +392,7 @@ static __attribute__((noinline)) long post(struct SystemCallFrame *frame)
     frame->edx = 1;
     if (likely(push(self, to, frame->eflags | EFLAGS_ONE | EFLAGS_IF,
                     &(struct upcall_message){port->handle, request->message, &result}))) {
+        WAY(message_upcall);
         port->active++;
         begin(self, port->entry, to);
         leave_with_all(frame);

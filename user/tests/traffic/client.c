@@ -8,19 +8,11 @@
 
 #include "traffic.h"
 
-#define STEPS 14u /* in a slot, at most */
+#define STEPS 24u /* in a slot, at most */
 #define FORGED 0x12345u
 #define KEPT_BY_CALL 1u /* ebx */
 
-/* An endpoint of the process, and the badge that it shows. The second one of a port may
- * have been closed. */
-struct target {
-    uint32_t endpoint;
-    uint32_t badge;
-    bool may_be_closed;
-};
-
-static struct target choose(struct worker *worker)
+struct target target_choose(struct worker *worker)
 {
     uint32_t port = worker_random(worker, PORTS);
     uint32_t which = worker_random(worker, 4) == 0;
@@ -32,13 +24,13 @@ static struct target choose(struct worker *worker)
     };
 }
 
-static void choose_words(struct worker *worker, uint32_t words[3])
+void target_words(struct worker *worker, uint32_t words[3])
 {
     for (int i = 0; i < 3; i++)
         words[i] = worker_random(worker, UINT32_MAX);
 }
 
-static bool may_answer(const struct target *target, long result)
+bool target_may_answer(const struct target *target, long result)
 {
     return result == 0 || result == -EPIPE || (result == -EBADF && target->may_be_closed);
 }
@@ -49,10 +41,10 @@ static void call(struct worker *worker, struct target target)
     struct crossing crossing = {.words = {SYS_LIMEN_call, target.endpoint}};
     uint32_t words[3];
 
-    choose_words(worker, words);
+    target_words(worker, words);
     memcpy(crossing.words + 2, words, sizeof(words));
     long result = worker_cross(worker, &crossing, KEPT_BY_CALL);
-    worker_expect(worker, may_answer(&target, result), WRONG_RESULT);
+    worker_expect(worker, target_may_answer(&target, result), WRONG_RESULT);
     if (result == 0)
         answer_words(words, target.badge);
     worker_expect(worker, memcmp(words, crossing.words + 2, sizeof(words)) == 0,
@@ -61,28 +53,28 @@ static void call(struct worker *worker, struct target target)
 
 static void step_call(struct worker *worker)
 {
-    call(worker, choose(worker));
+    call(worker, target_choose(worker));
 }
 
 static void step_send(struct worker *worker)
 {
-    struct target target = choose(worker);
+    struct target target = target_choose(worker);
     uint32_t words[3];
 
-    choose_words(worker, words);
+    target_words(worker, words);
     long result = worker_call(worker, SYS_LIMEN_send, target.endpoint, words[0], words[1],
                               words[2]);
-    worker_expect(worker, may_answer(&target, result), WRONG_RESULT);
+    worker_expect(worker, target_may_answer(&target, result), WRONG_RESULT);
 }
 
 /* Bytes and handles, both ways; the other side may take or send fewer. */
 static void step_long_call(struct worker *worker)
 {
-    struct target target = choose(worker);
+    struct target target = target_choose(worker);
     uint32_t room = random_size(worker);
     uint32_t words[3];
 
-    choose_words(worker, words);
+    target_words(worker, words);
     struct message message = {
         .words = {words[0], words[1], words[2]},
         .send = worker->bytes,
@@ -99,7 +91,8 @@ static void step_long_call(struct worker *worker)
         .words = {SYS_LIMEN_message_call, target.endpoint, (uint32_t)&message}};
     long tag = worker_cross(worker, &crossing, KEPT_BY_CALL);
     long result = limen_message_came(&message, crossing.words + 1, tag, room);
-    worker_expect(worker, may_answer(&target, result) || result == -E2BIG, WRONG_RESULT);
+    worker_expect(worker, target_may_answer(&target, result) || result == -E2BIG,
+                  WRONG_RESULT);
     if (result != 0)
         return;
     answer_words(words, target.badge);
@@ -115,7 +108,7 @@ static void step_bound(struct worker *worker)
     struct crossing crossing = {.words = {BOUND_FIRST + port}};
     uint32_t words[3];
 
-    choose_words(worker, words);
+    target_words(worker, words);
     memcpy(crossing.words + 2, words, sizeof(words));
     long result = worker_cross(worker, &crossing, KEPT_BY_CALL);
     answer_words(words, badge_of(BOUND, 0, port, 0));
@@ -125,7 +118,8 @@ static void step_bound(struct worker *worker)
 /* A fault, which becomes a message; every answer to it ends the process. */
 static void step_fault(struct worker *worker)
 {
-    if (setup.process == VICTIM && worker_random(worker, 3) == 0)
+    if (setup.process == VICTIM && !VICTIM_ASKS(setup.seed) &&
+        worker_random(worker, 3) == 0)
         (void)*(volatile uint32_t *)HOLE;
 }
 
@@ -137,7 +131,7 @@ static void step_priority(struct worker *worker)
 /* Mistakes, each with its one right answer. */
 static void step_mistake(struct worker *worker)
 {
-    struct target target = choose(worker);
+    struct target target = target_choose(worker);
     const struct message hole = {.send = (const void *)HOLE, .send_size = 100};
     struct crossing crossing = {.words = {SYS_LIMEN_message_call, 0, (uint32_t)&hole}};
     long result;
@@ -167,7 +161,7 @@ static void step_mistake(struct worker *worker)
         crossing.words[1] = target.endpoint;
         result = worker_cross(worker, &crossing, KEPT_BY_CALL);
         result = result < 0 ? result : (long)MESSAGE_KIND(result);
-        worker_expect(worker, may_answer(&target, result) || result == -EFAULT,
+        worker_expect(worker, target_may_answer(&target, result) || result == -EFAULT,
                       WRONG_RESULT);
     }
 }
@@ -175,7 +169,7 @@ static void step_mistake(struct worker *worker)
 /* A second handle to an endpoint, with fewer rights, or with too few. */
 static void step_copy(struct worker *worker)
 {
-    struct target target = choose(worker);
+    struct target target = target_choose(worker);
     bool may_send = worker_random(worker, 3) != 0;
     uint32_t rights = may_send ? RIGHT_SEND : RIGHT_TRANSFER;
     long copy =
@@ -222,10 +216,17 @@ static void (*const steps[])(struct worker *) = {
 
 _Noreturn void client_run(struct worker *worker)
 {
+    bool asks = setup.process != VICTIM || VICTIM_ASKS(setup.seed);
+
+    if (asks)
+        async_begin(worker);
     for (;;) {
         uint32_t count = 1 + worker_random(worker, STEPS);
         for (uint32_t i = 0; i < count; i++)
-            steps[worker_random(worker, sizeof(steps) / sizeof(*steps))](worker);
+            if (asks && worker_random(worker, 2))
+                async_step(worker);
+            else
+                steps[worker_random(worker, sizeof(steps) / sizeof(*steps))](worker);
         worker_wait(worker);
     }
 }

@@ -26,7 +26,7 @@ struct request {
 struct server {
     struct worker *worker;
     struct message came; /* its window: the buffer, the room, and the handles */
-    uint32_t port; /* its number */
+    uint32_t port;       /* its number */
     bool may_leave;
     struct request request;
     uint32_t deferred_count;
@@ -307,7 +307,8 @@ static void deal_with_call(struct server *server)
         worker_wait(worker);
         return;
     case 19:
-        if (from_victim(&server->request) && worker_random(worker, 4) == 0)
+        if (from_victim(&server->request) && !VICTIM_ASKS(setup.seed) &&
+            worker_random(worker, 4) == 0)
             refuse(server);
         return;
     case 20:

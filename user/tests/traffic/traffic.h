@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A workload of messages made from a seed: clients and servers in three processes call,
- * send, answer, defer, forget, time out and die, and every answer of the kernel is
- * recorded. What every worker does follows from the seed and from what it was answered,
- * and on a machine whose time counts instructions the order of it all does too: time
- * passes in moments, at each of which one event starts (a slot of a process, one worker's
- * deadline, an end), and what follows from it is long over at the next. So two kernels
- * that should behave alike must give the same records, however fast each is.
+ * send, answer, defer, forget, time out and die, ask without waiting and post signals
+ * (async.c), and every answer of the kernel is recorded. What every worker does follows
+ * from the seed and from what it was answered, and on a machine whose time counts
+ * instructions the order of it all does too: time passes in moments, at each of which one
+ * event starts (a slot of a process, one worker's deadline, an end), and what follows
+ * from it is long over at the next. So two kernels that should behave alike must give the
+ * same records, however fast each is.
  *
  * Everywhere else the order differs, but every answer must still be a right one: a worker
  * counts those that are not.
@@ -33,25 +34,32 @@
  */
 #define BOUND_FIRST (SYSCALL_BOUND_FIRST + 64)
 #define BOUND PROCESSES
+/* In one of two seeds the victim's clients ask without waiting, too; in the others they
+ * may be ended amid what all do. What a process leaves is seen to by whoever enters the
+ * kernel, but not on the fast paths: so it must not be much while others call. */
+#define VICTIM_ASKS(seed) ((seed) % 2 != 0)
 #define SLOTS 12u
 #define GENERATIONS 3u /* of the victim */
 #define GENERATION_SLOTS (SLOTS / GENERATIONS)
 
-/* The moments of a slot: a process's slot begins, a worker's deadlines, main's. */
+/* The moments of a slot: a process's slot begins, a worker's deadlines, its request's
+ * time-out, main's. */
 #define MOMENT_DEADLINES PROCESSES
-#define MOMENT_MAIN (MOMENT_DEADLINES + PROCESSES * WORKERS)
+#define MOMENT_TIMEOUTS (MOMENT_DEADLINES + PROCESSES * WORKERS)
+#define MOMENT_MAIN (MOMENT_TIMEOUTS + PROCESSES * WORKERS)
 #define MOMENTS (MOMENT_MAIN + 1)
 
 /* What crosses, and the state of the processor that must not change: see cross.S. */
 struct crossing {
-    uint32_t words[5]; /* eax, ebx, esi, edi, ebp */
-    uint32_t esp;      /* out: how far it moved */
+    uint32_t words[5]; /* eax, ebx, esi, edi, ebp; by int 0x81: eax to edx, ebp */
+    uint32_t esp;      /* out: how far it moved; by int 0x81 also esi and edi */
     uint32_t flags;    /* out */
     uint32_t data;     /* out: DS, and ES above it */
     uint32_t thread;   /* out: FS, and GS above it */
 };
 
 void traffic_cross(struct crossing *crossing);
+void traffic_cross81(struct crossing *crossing);
 
 /* What a worker sees that must stay its own: bits of record.wrong. */
 #define WRONG_RESULT (1u << 0)   /* an error that cannot be, or a success */
@@ -71,6 +79,17 @@ void traffic_cross(struct crossing *crossing);
 #define RECORD_MESSAGE 0xffffffffu
 /* Or the priorities of the worker, inherited and own, in in[0] and in[1]. */
 #define RECORD_PRIORITY 0xfffffffeu
+/* Or a crossing by int 0x81, which asks a server, waits or does not, cancels, posts,
+ * takes the upcalls that were held: in and out, eax to edx; or a message that came, and
+ * how it had been sent; or an upcall. */
+#define RECORD_ASK 0xfffffffdu
+#define RECORD_TAKE 0xfffffffcu
+#define RECORD_CANCEL 0xfffffffbu
+#define RECORD_POST 0xfffffffau
+#define RECORD_FLUSH 0xfffffff9u
+#define RECORD_ANSWER 0xfffffff8u
+#define RECORD_UPCALL 0xfffffff7u
+#define RECORD_FIRST RECORD_UPCALL
 struct record {
     uint32_t number;
     uint32_t in[4];  /* ebx, esi, edi, ebp; a message: words, badge */
@@ -131,6 +150,13 @@ uint32_t worker_random(struct worker *worker, uint32_t limit);
  * ebp must be as they were: bits 0 to 3. The result; the others stay in the crossing. */
 long worker_cross(struct worker *worker, struct crossing *crossing, uint32_t kept);
 
+/* The same by int 0x81: `kind` is RECORD_…. */
+long worker_cross81(struct worker *worker, uint32_t kind, struct crossing *crossing);
+
+/* Records something else. */
+void worker_note(struct worker *worker, uint32_t kind, const uint32_t in[4],
+                 const uint32_t out[5]);
+
 /* The same for a call that keeps all registers. */
 long worker_call(struct worker *worker, uint32_t number, uint32_t w0, uint32_t w1,
                  uint32_t w2, uint32_t w3);
@@ -147,6 +173,13 @@ void worker_wait(struct worker *worker);
 
 /* The worker's own moment in the next slot. */
 uint64_t worker_deadline(const struct worker *worker);
+
+/* The moment at which one of its requests may time out, in the next slot. */
+uint64_t worker_timeout(const struct worker *worker);
+
+/* The worker of an index; a worker's thread. */
+struct worker *worker_of(uint32_t index);
+handle_t worker_thread(const struct worker *worker);
 
 /* Ends the worker. */
 _Noreturn void worker_leave(struct worker *worker);
@@ -168,6 +201,24 @@ uint32_t random_size(struct worker *worker);
 void worker_message(struct worker *worker, const struct message *message, uint32_t room);
 /* Gives back the handles that came with it. */
 void worker_close_handles(struct worker *worker, const struct message *message);
+
+/* --- What clients do --- */
+
+/* An endpoint of the process, and the badge that it shows. The second one of a port may
+ * have been closed. */
+struct target {
+    uint32_t endpoint;
+    uint32_t badge;
+    bool may_be_closed;
+};
+
+struct target target_choose(struct worker *worker);
+void target_words(struct worker *worker, uint32_t words[3]);
+bool target_may_answer(const struct target *target, long result);
+
+/* One step by int 0x81, of a client that has begun with it. */
+void async_begin(struct worker *worker);
+void async_step(struct worker *worker);
 
 _Noreturn void client_run(struct worker *worker);
 _Noreturn void server_run(struct worker *worker, uint32_t port, bool may_leave);

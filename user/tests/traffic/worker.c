@@ -12,7 +12,7 @@
 #include "../child.h"
 #include "traffic.h"
 
-#define STACK_SIZE 4096
+#define STACK_SIZE 8192
 #define FLAGS_SEEN 0x00047700u /* AC, NT, IOPL, DF, IF, TF */
 #define FLAGS_RIGHT 0x00000200u
 #define TAG_PROCESS 0x7a610000u
@@ -173,13 +173,45 @@ long worker_call(struct worker *worker, uint32_t number, uint32_t w0, uint32_t w
     return worker_cross(worker, &crossing, 15);
 }
 
-void worker_wrong(struct worker *worker, uint32_t wrong)
+static void note_wrong(struct worker *worker, struct record *record, uint32_t wrong)
 {
-    struct record *record = &worker->log->records[worker->log->count - 1];
-
     if (wrong && !record->wrong)
         worker->log->wrong++;
     record->wrong |= wrong;
+}
+
+/* Upcalls may have been recorded meanwhile. */
+long worker_cross81(struct worker *worker, uint32_t kind, struct crossing *crossing)
+{
+    struct record *record = next_record(worker);
+
+    *record = (struct record){.number = kind};
+    memcpy(record->in, crossing->words, sizeof(record->in));
+    uint32_t kept = crossing->words[4];
+    traffic_cross81(crossing);
+    memcpy(record->out, crossing->words, sizeof(record->out));
+    record->out[4] -= kept;
+    record->flags = crossing->flags;
+    record->thread = crossing->thread;
+    note_wrong(worker, record, wrong_state(worker, crossing));
+    if (record->out[4] != 0 || record->out[1] != record->in[1])
+        note_wrong(worker, record, WRONG_KEPT);
+    return (long)crossing->words[0];
+}
+
+void worker_note(struct worker *worker, uint32_t kind, const uint32_t in[4],
+                 const uint32_t out[5])
+{
+    struct record *record = next_record(worker);
+
+    *record = (struct record){.number = kind};
+    memcpy(record->in, in, sizeof(record->in));
+    memcpy(record->out, out, sizeof(record->out));
+}
+
+void worker_wrong(struct worker *worker, uint32_t wrong)
+{
+    note_wrong(worker, &worker->log->records[worker->log->count - 1], wrong);
 }
 
 void worker_expect(struct worker *worker, bool right, uint32_t wrong)
@@ -249,13 +281,32 @@ static void note_time(void)
         report.latest = late;
 }
 
-uint64_t worker_deadline(const struct worker *worker)
+static uint64_t own_moment(const struct worker *worker, uint32_t first)
 {
-    uint64_t moment =
-        MOMENT_DEADLINES + setup.process * WORKERS + worker->index + slot * MOMENTS;
+    uint64_t moment = first + setup.process * WORKERS + worker->index + slot * MOMENTS;
 
     note_time();
     return setup.begin + moment * setup.moment;
+}
+
+uint64_t worker_deadline(const struct worker *worker)
+{
+    return own_moment(worker, MOMENT_DEADLINES);
+}
+
+uint64_t worker_timeout(const struct worker *worker)
+{
+    return own_moment(worker, MOMENT_TIMEOUTS);
+}
+
+struct worker *worker_of(uint32_t index)
+{
+    return &workers[index];
+}
+
+handle_t worker_thread(const struct worker *worker)
+{
+    return threads[worker->index];
 }
 
 void worker_wait(struct worker *worker)
@@ -312,7 +363,7 @@ static bool worker_start(uint32_t index)
     struct worker *worker = &workers[index];
     uint32_t who = (setup.generation * PROCESSES + setup.process) * WORKERS + index + 1;
     uint32_t chance = setup.seed * 2654435761u;
-    uint32_t *frame = (uint32_t *)(stacks[index] + STACK_SIZE) - 4;
+    uint32_t *frame = (uint32_t *)(stacks[index] + STACK_SIZE) - 5; /* and then aligned */
 
     *worker = (struct worker){
         .self = (uint32_t)worker,
