@@ -125,6 +125,33 @@ static void servers_answer(void **state)
     assert_memory_equal(model.messages[4].shown.words, words, sizeof(words));
 }
 
+static void one_answers_at_once(void **state)
+{
+    uint32_t came;
+    struct model_request ask = call;
+
+    ask.what = MODEL_ECHO;
+    ask.answer[0] = 7;
+    assert_int_equal(model_send(&model, 0, &ask), -ASYNC);
+    ask.answer[0] = 8;
+    assert_int_equal(model_send(&model, 1, &ask), -ASYNC);
+    model_end(&model);
+    assert_int_equal(test(0, MODEL_NONE, &came), 0);
+    assert_int_equal(came, 0);
+    assert_int_equal(model.messages[0].shown.words[0], 7);
+    model_stop_echo(&model);
+    send(2, ask);
+    assert_int_equal(test(0, 2, &came), -EAGAIN);
+    assert_int_equal(model_cancel(&model, 2), 0);
+    send(3, ask);
+    model_let_echo(&model);
+    model_end(&model);
+    assert_int_equal(test(0, 3, &came), 0);
+    assert_int_equal(model.messages[3].shown.words[0], 8);
+    assert_int_equal(test(0, 2, &came), -ECANCELED);
+    assert_int_equal(test(0, 1, &came), 0);
+}
+
 static void ends_are_told(void **state)
 {
     struct model_request end = {.kind = MODEL_PROCESS_END, .async = true, .what = 1};
@@ -168,6 +195,7 @@ int main(void)
         cmocka_unit_test_setup(signals_add_up, begin),
         cmocka_unit_test_setup(helpers_get_it, begin),
         cmocka_unit_test_setup(servers_answer, begin),
+        cmocka_unit_test_setup(one_answers_at_once, begin),
         cmocka_unit_test_setup(ends_are_told, begin),
         cmocka_unit_test_setup(words_are_moved, begin),
     };

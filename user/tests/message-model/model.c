@@ -104,8 +104,11 @@ static int32_t tell(struct model *model, uint32_t which)
     return message->shown.error;
 }
 
+static void echo(struct model *model);
+
 void model_end(struct model *model)
 {
+    echo(model);
     for (uint32_t i = 0; i < MODEL_MESSAGES; i++)
         if (model->messages[i].state == MODEL_RETURNED &&
             model->messages[i].request.port == MODEL_NONE)
@@ -515,6 +518,26 @@ static void answer(struct model *model, uint32_t which, const uint32_t words[3])
 {
     set(&model->messages[which].result, words[0], words[1], words[2], 0);
     come(model, which);
+}
+
+/* The server that answers at once does so. */
+static void echo(struct model *model)
+{
+    uint32_t which;
+
+    while (!model->echo_stopped &&
+           (which = first_waiting(model, MODEL_CALL, MODEL_ECHO)) != MODEL_NONE)
+        answer(model, which, model->messages[which].request.answer);
+}
+
+void model_stop_echo(struct model *model)
+{
+    model->echo_stopped = true;
+}
+
+void model_let_echo(struct model *model)
+{
+    model->echo_stopped = false;
 }
 
 int32_t model_reply(struct model *model, const uint32_t words[3])

@@ -18,8 +18,9 @@
 #define MODEL_HELPERS 4u
 #define MODEL_WORDS 3u
 #define MODEL_SERVERS 2u
-#define MODEL_TARGETS 3u /* processes, each with a thread */
-#define MODEL_REPLIES 4u /* deferred */
+#define MODEL_ECHO MODEL_SERVERS /* one that answers at once, unless it is stopped */
+#define MODEL_TARGETS 3u         /* processes, each with a thread */
+#define MODEL_REPLIES 4u         /* deferred */
 #define MODEL_NONE ~0u
 
 enum model_kind {
@@ -55,6 +56,7 @@ struct model_request {
     uint32_t what;  /* which word, target or server */
     bool as_before; /* FUTEX: the word's value is as was said */
     uint64_t signals;
+    uint32_t answer[3]; /* of ECHO */
 };
 
 struct model_message {
@@ -100,7 +102,8 @@ struct model {
     bool client_there;               /* and can be answered */
     bool has_reply[MODEL_REPLIES];   /* a reply handle */
     uint32_t replies[MODEL_REPLIES]; /* for that message, or none any more */
-    uint64_t clock;                  /* of orders */
+    bool echo_stopped;
+    uint64_t clock; /* of orders */
     uint32_t names;
 };
 
@@ -148,7 +151,7 @@ int32_t model_wake(struct model *model, uint32_t word, uint32_t count, uint32_t 
 void model_kill(struct model *model, uint32_t target, uint32_t status);
 void model_new_target(struct model *model, uint32_t target);
 
-/* --- Servers, all of them the same thread --- */
+/* --- Servers: all of them but ECHO are the same thread --- */
 
 /* The message that is received: -EBUSY, -ETIMEDOUT, or 0. */
 int32_t model_receive(struct model *model, uint32_t server, uint32_t *message);
@@ -160,6 +163,10 @@ int32_t model_reply_to(struct model *model, uint32_t reply, const uint32_t words
 /* -ESRCH or 0. */
 int32_t model_defer(struct model *model, uint32_t reply);
 void model_drop_reply(struct model *model, uint32_t reply);
+
+/* The server that answers at once is kept from it; goes on. */
+void model_stop_echo(struct model *model);
+void model_let_echo(struct model *model);
 
 /* A server's port is closed, and another one in its place. */
 void model_close_server(struct model *model, uint32_t server);

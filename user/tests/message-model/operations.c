@@ -109,6 +109,25 @@ static bool test(void)
     return end(right);
 }
 
+/* All that has come back to a port, so that others may wait there. */
+static bool drain(void)
+{
+    uint32_t port = random_below(MODEL_PORTS), came;
+    int32_t wanted;
+    bool right = true;
+    do {
+        struct limen_crossing crossing = {.port = world.ports[port],
+                                          .size = (uint32_t)-1};
+        long result = limen_sendsys_by_int81(&crossing);
+        wanted = model_test(&world.model, port, MODEL_NONE, -EAGAIN, &came);
+        right = agree(result, wanted, "drain", port) && end(true);
+        if (came != MODEL_NONE)
+            right =
+                right && agree(crossing.message - world.messages, came, "message", port);
+    } while (right && came != MODEL_NONE);
+    return right;
+}
+
 static bool wait(void)
 {
     uint32_t which = random_below(MODEL_HELPERS), port = random_below(MODEL_PORTS);
@@ -294,6 +313,22 @@ static bool drop_reply(void)
     return end(right);
 }
 
+static bool stop_echo(void)
+{
+    if (world.model.echo_stopped)
+        return true;
+    model_stop_echo(&world.model);
+    return end(agree(limen_thread_suspend(world_echo_thread()), 0, "stop the server", 0));
+}
+
+static bool let_echo(void)
+{
+    if (!world.model.echo_stopped)
+        return true;
+    model_let_echo(&world.model);
+    return end(agree(limen_thread_resume(world_echo_thread()), 0, "let the server", 0));
+}
+
 static bool close_server(void)
 {
     uint32_t which = random_below(MODEL_SERVERS);
@@ -305,6 +340,7 @@ static bool close_server(void)
 
 const struct operation operations[] = {
     {"send", 30, send_one},
+    {"send to who waits", 10, send_to_waiter},
     {"send an array", 6, send_array},
     {"send and wait", 4, send_synchronous},
     {"send what is bad", 4, send_bad},
@@ -315,7 +351,8 @@ const struct operation operations[] = {
     {"kill", 2, kill},
     {"replace a target", 2, replace_target},
     {"test", 20, test},
-    {"wait", 10, wait},
+    {"drain a port", 4, drain},
+    {"wait", 14, wait},
     {"suspend", 3, suspend},
     {"resume", 4, resume},
     {"give up", 2, give_up},
@@ -327,5 +364,7 @@ const struct operation operations[] = {
     {"reply later", 4, reply_later},
     {"drop a reply", 1, drop_reply},
     {"close a server", 1, close_server},
+    {"stop a server", 2, stop_echo},
+    {"let it go on", 6, let_echo},
 };
 const uint32_t operation_count = sizeof(operations) / sizeof(*operations);

@@ -28,6 +28,11 @@ static uint64_t random_signals(void)
     return signals;
 }
 
+static bool asks_echo(const struct model_request *request)
+{
+    return request->kind == MODEL_CALL && request->what == MODEL_ECHO;
+}
+
 static struct model_request random_request(enum model_kind kind, bool overdue)
 {
     struct model_request request = {.kind = kind, .async = true, .overdue = overdue};
@@ -37,8 +42,12 @@ static struct model_request random_request(enum model_kind kind, bool overdue)
     request.live = may_live && request.port != MODEL_NONE && chance(2);
     request.overdue = overdue && !(request.live && kind != MODEL_TIMER);
     request.what = random_below(kind == MODEL_FUTEX  ? MODEL_WORDS
-                                : kind == MODEL_CALL ? MODEL_SERVERS
+                                : kind == MODEL_CALL ? MODEL_ECHO + 2 * MODEL_SERVERS
                                                      : MODEL_TARGETS);
+    if (kind == MODEL_CALL && request.what > MODEL_ECHO)
+        request.what = MODEL_ECHO;
+    if (asks_echo(&request))
+        request.overdue = false; /* it might come first, or not */
     request.as_before = !chance(8);
     request.signals = random_signals();
     return request;
@@ -104,6 +113,20 @@ static void make(struct system_message *message, uint32_t which,
     }
 }
 
+/* Makes it, and notes what the server will answer, if that is ECHO. */
+static void make_and_ask(uint32_t which, struct model_request *request)
+{
+    uint32_t words[3];
+    make(&world.messages[which], which, request);
+    if (!asks_echo(request))
+        return;
+    world_echo(world.texts[which].words, words);
+    bool is_long = world.messages[which].operation == PORT_MESSAGE_CALL;
+    request->answer[0] = is_long ? MESSAGE_TAG(0, 0, 0) : words[0];
+    request->answer[1] = words[is_long ? 0 : 1];
+    request->answer[2] = words[is_long ? 1 : 2];
+}
+
 /* What the user wrote there. */
 static void note(uint32_t which)
 {
@@ -128,14 +151,12 @@ static bool pass(void)
     return right;
 }
 
-bool send_one(void)
+static bool send_this(struct model_request request)
 {
-    struct model_request request =
-        random_request((enum model_kind)random_below(MODEL_KINDS), chance(4));
     uint32_t which = idle(random_below(MODEL_MESSAGES)), taken;
     if (which == MODEL_NONE)
         return true;
-    make(&world.messages[which], which, &request);
+    make_and_ask(which, &request);
     note(which);
     long result = world_send(to(&request), &world.messages[which], 1, &taken);
     int32_t wanted = model_send(&world.model, which, &request);
@@ -143,6 +164,23 @@ bool send_one(void)
     bool right = agree(result, wanted, "sent, of kind", request.kind) &&
                  agree(taken, 1, "taken", which);
     return right && (!request.overdue || pass());
+}
+
+bool send_one(void)
+{
+    return send_this(
+        random_request((enum model_kind)random_below(MODEL_KINDS), chance(4)));
+}
+
+/* To the server that answers at once, where a helper waits for any answer. */
+bool send_to_waiter(void)
+{
+    struct model_request request = random_request(MODEL_CALL, false);
+    request.what = MODEL_ECHO;
+    for (uint32_t i = 0; i < MODEL_HELPERS; i++)
+        if (world.model.helpers[i].state == HELPER_ANY)
+            request.port = world.model.helpers[i].which;
+    return send_this(request);
 }
 
 /* Waited for in the call: only what is over at once, or overdue. */
@@ -154,9 +192,11 @@ bool send_synchronous(void)
     if (which == MODEL_NONE || chance(2))
         return true;
     request.async = request.live = false;
-    request.overdue = true;
+    request.overdue = !asks_echo(&request);
     request.port = MODEL_NONE;
-    make(&world.messages[which], which, &request);
+    if (asks_echo(&request) && world.model.echo_stopped)
+        return true;
+    make_and_ask(which, &request);
     note(which);
     long result = world_send(to(&request), &world.messages[which], 1, &taken);
     (void)model_send(&world.model, which, &request);
@@ -174,7 +214,7 @@ bool send_array(void)
     uint32_t count = 2 + random_below(ARRAY - 1), taken;
     uint32_t first = random_below(MODEL_MESSAGES - count);
     bool call = chance(3), bad = chance(4);
-    uint32_t server = random_below(MODEL_SERVERS);
+    uint32_t server = random_below(MODEL_ECHO + 1);
     for (uint32_t i = 0; i < count; i++)
         if (world.model.messages[first + i].state != MODEL_IDLE)
             return true;
@@ -184,7 +224,7 @@ bool send_array(void)
         requests[i] = random_request(kind, false);
         if (call)
             requests[i].what = server;
-        make(&world.messages[first + i], first + i, &requests[i]);
+        make_and_ask(first + i, &requests[i]);
         if (bad && i == count - 1)
             world.messages[first + i].flags |= 0x100;
         note(first + i);

@@ -3,6 +3,8 @@
  */
 #include "world.h"
 
+#define ECHO_THREAD MODEL_HELPERS /* of the stage's */
+
 struct world world;
 
 uint32_t random_below(uint32_t limit)
@@ -67,6 +69,34 @@ bool world_give_up(uint32_t which)
            agree(limen_thread_resume(thread), 0, "thread_resume", which);
 }
 
+/* --- The server that answers at once --- */
+
+void world_echo(const uint32_t in[3], uint32_t out[3])
+{
+    out[0] = in[0] ^ 0x2bad5eed;
+    out[1] = in[1] + in[2];
+    out[2] = ~in[2];
+}
+
+handle_t world_echo_thread(void)
+{
+    return stage_threads[ECHO_THREAD];
+}
+
+static void serve(uint32_t unused)
+{
+    uint32_t port = world.servers[MODEL_ECHO].port.value;
+    uint32_t list[4] = {port};
+    (void)unused;
+    long kind = limen_cross_words(SYS_LIMEN_receive, list);
+    while (kind >= 0 && MESSAGE_KIND(kind) == MESSAGE_CALL) {
+        const uint32_t in[3] = {list[1], list[2], list[3]};
+        list[0] = port;
+        world_echo(in, list + 1);
+        kind = limen_cross_words(SYS_LIMEN_reply_receive, list);
+    }
+}
+
 /* --- Objects --- */
 
 /* A process whose one thread never runs. */
@@ -103,13 +133,14 @@ bool world_begin(uint32_t seed)
         world.ports[i] = queue_port();
     for (uint32_t i = 0; i < MODEL_TARGETS; i++)
         right = right && world_new_target(i);
-    for (uint32_t i = 0; i < MODEL_SERVERS; i++)
+    for (uint32_t i = 0; i <= MODEL_ECHO; i++)
         right = right && world_new_server(i);
-    return right;
+    return right && stage_start(ECHO_THREAD, serve, HIGHER);
 }
 
 bool world_end(void)
 {
+    (void)limen_thread_resume(world_echo_thread());
     for (uint32_t i = 0; i < MODEL_MESSAGES; i++)
         (void)limen_msg_cancel(&world.messages[i]);
     for (uint32_t i = 0; i < MODEL_HELPERS; i++)
@@ -119,7 +150,7 @@ bool world_end(void)
     for (uint32_t i = 0; i < MODEL_REPLIES; i++)
         if (world.model.has_reply[i])
             (void)limen_handle_close(world.replies[i]);
-    for (uint32_t i = 0; i < MODEL_SERVERS; i++) {
+    for (uint32_t i = 0; i <= MODEL_ECHO; i++) {
         (void)limen_handle_close(world.servers[i].port);
         (void)limen_handle_close(world.servers[i].endpoint);
     }

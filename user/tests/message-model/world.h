@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the model speaks about, as it is: messages, ports, words, targets, servers, and
- * helpers, which are threads above this one: they run at once, until they wait.
+ * helpers, which are threads above this one: they run at once, until they wait; and so
+ * does a server that answers by reply_receive.
  */
 #ifndef MESSAGE_WORLD_H
 #define MESSAGE_WORLD_H
@@ -39,7 +40,7 @@ struct world {
     handle_t ports[MODEL_PORTS];
     uint32_t words[MODEL_WORDS];
     struct target targets[MODEL_TARGETS];
-    struct server servers[MODEL_SERVERS];
+    struct server servers[MODEL_SERVERS + 1]; /* and ECHO */
     handle_t replies[MODEL_REPLIES];
     struct helper helpers[MODEL_HELPERS];
     uint64_t random;
@@ -63,6 +64,10 @@ bool world_end(void);
 
 bool world_new_target(uint32_t which);
 bool world_new_server(uint32_t which);
+
+/* What ECHO, a thread above all others, answers to words. */
+void world_echo(const uint32_t in[3], uint32_t out[3]);
+handle_t world_echo_thread(void);
 
 /* Takes a helper out of its call. */
 bool world_give_up(uint32_t helper);
@@ -88,6 +93,7 @@ extern const uint32_t operation_count;
 /* --- sending.c --- */
 
 bool send_one(void);
+bool send_to_waiter(void);
 bool send_array(void);
 bool send_synchronous(void);
 bool send_bad(void);
