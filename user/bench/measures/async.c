@@ -78,6 +78,34 @@ static void measure_timer(void)
     check("handle_close", limen_handle_close(port));
 }
 
+#define PERIOD_NS (3 * BODY_SPIN) /* ns are instructions */
+
+/* The same timer, which comes again and again. By itself its expiry is what a spin is
+ * longer by; with its message it is what asking until one comes takes, without what
+ * asking in vain takes, which is the same each time. */
+static void measure_live_timer(void)
+{
+    handle_t port = queue();
+    struct async_call call = {.message = messages, .port = port.value};
+    uint32_t in_vain = run(loop_test, BODY_SEND, &call);
+
+    messages[0] = (struct system_message){.operation = SYSTEM_TIMER,
+                                          .flags = MSG_ASYNC | MSG_LIVE,
+                                          .reply_port = port,
+                                          .period = PERIOD_NS};
+    check("clock_get", limen_clock_get(CLOCK_ID_MONOTONIC, &messages[0].time));
+    (void)limen_msg_send(LIMEN_SYSTEM, &messages[0]);
+    (void)run(loop_spin_and_take, 0, &call);
+    must(call.count > ITERATIONS / 4 && call.count < ITERATIONS / 2, "timer_expiry",
+         &call);
+    ruler_report("timer_expiry", call.ticks, call.count);
+    uint32_t ticks = run(loop_ask, BODY_ASK, &call);
+    must(in_vain % ITERATIONS == 0 && messages[0].words[0] == 1, "timer_message", &call);
+    ticks -= call.count * (BODY_ASK_IN_VAIN + in_vain / ITERATIONS); /* below 2^32 */
+    ruler_report("timer_message", ticks, ITERATIONS);
+    check("handle_close", limen_handle_close(port));
+}
+
 static void measure_upcalls(void)
 {
     handle_t port = reply_port(&(struct reply_policy){
@@ -162,6 +190,7 @@ void bench_async(void)
     measure_batch(1, "null_message");
     measure_batch(BATCH, "batch64_null_each");
     measure_timer();
+    measure_live_timer();
     measure_upcalls();
     measure_requests();
     measure_signal();

@@ -55,6 +55,35 @@ loop_begin send_spin_test
         addl    %eax, ASYNC_ERRORS(%ebp)
 loop_end send_spin_test
 
+loop_begin test
+        wait    -1
+loop_end test
+
+/* Asks until a message comes; counts how often none has. */
+loop_begin ask
+1:      wait    -1
+        testl   %eax, %eax
+        jns     2f
+        incl    ASYNC_COUNT(%ebp)
+        jmp     1b
+2:
+loop_end ask
+
+/* Sums up by what the spin is longer than its own instructions, and counts how often it
+ * is; then takes what has come. */
+loop_begin spin_and_take
+        rdtsc
+        movl    %eax, ASYNC_BEGAN(%ebp)
+        spin
+        rdtsc
+        subl    ASYNC_BEGAN(%ebp), %eax
+        subl    $(BODY_SPIN + 2), %eax
+        jz      1f
+        addl    %eax, ASYNC_TICKS(%ebp)
+        incl    ASYNC_COUNT(%ebp)
+1:      wait    -1
+loop_end spin_and_take
+
 /* From a post to the upcall's first instruction: BODY_POST instructions of the user's. */
 loop_begin post
         rdtsc
