@@ -25,7 +25,7 @@ static void stop_timer(struct reply_port *port)
     port->timed = false;
 }
 
-static uint64_t expire(struct timer *timer, uint64_t now)
+static uint64_t expire(struct timer *timer)
 {
     struct reply_port *port = container_of(timer, struct reply_port, timer);
 

@@ -235,10 +235,10 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 
 /* It comes again before it was told, or its numbers are so large that they may overflow.
  */
-static __attribute__((noinline)) uint64_t expire_slowly(struct timer *timer, uint64_t now)
+static __attribute__((noinline)) uint64_t expire_slowly(struct timer *timer)
 {
     struct request *request = container_of(timer, struct request, timer);
-    uint64_t passed = 1 + (now - request->due) / request->period;
+    uint64_t passed = 1 + (arch_clock() - request->due) / request->period;
     uint64_t more;
 
     if (__builtin_mul_overflow(passed, request->period, &more) ||
@@ -253,13 +253,13 @@ static __attribute__((noinline)) uint64_t expire_slowly(struct timer *timer, uin
 
 /* A live timer is set anew at once, so that telling its message is all that is left to
  * do. If it comes again before, it only counts, and is not set until it was told. */
-static uint64_t expire_live(struct timer *timer, uint64_t now)
+static uint64_t expire_live(struct timer *timer)
 {
     struct request *request = container_of(timer, struct request, timer);
     struct reply_port *port = request->port;
 
     if (unlikely(request->state != REQUEST_WAITING))
-        return expire_slowly(timer, now);
+        return expire_slowly(timer);
     request->due += request->period; /* if that is late, too, it comes again at once */
     request->result.words[0] = 1;
     if (unlikely(port->thread || !list_empty(&request->waiters) ||
@@ -277,7 +277,7 @@ static bool by_proxy(const struct request *request)
     return request->operation == SYSTEM_FUTEX || request->operation >= REQUEST_CALL;
 }
 
-static uint64_t expire(struct timer *timer, uint64_t now)
+static uint64_t expire(struct timer *timer)
 {
     struct request *request = container_of(timer, struct request, timer);
 

@@ -113,7 +113,7 @@ void thread_end(struct thread *thread)
         object_drop(&thread->object);
 }
 
-static uint64_t time_out(struct timer *timer, uint64_t now)
+static uint64_t time_out(struct timer *timer)
 {
     struct thread *thread = container_of(timer, struct thread, timer);
 

@@ -14,12 +14,4 @@ static inline void timer_stop(struct timer *timer)
     wheel_remove(timer);
 }
 
-/* Does what is due, a bounded number of it: timers that expire, or move within the wheel.
- * When it must be called again, or UINT64_MAX. */
-#define EXPIRE_BATCH 64
-static inline uint64_t timers_expire(uint64_t now)
-{
-    return wheel_run(now, EXPIRE_BATCH);
-}
-
 #endif

@@ -12,10 +12,10 @@
  * before all that a higher one holds. When `now` reaches a slot above level 0, the slot's
  * timers are spread over the level below.
  *
- * Timers often come in the order in which they are due: those of one period do. So a slot
- * tells whether its timers are in order, and those of the block that `now` is in stand in
- * one list as long as they are: a slot of level 1 that is in order becomes that list as
- * it is. Level 0 takes what comes out of order, until it is empty again.
+ * Timers mostly come in the order in which they are due: those of one period do, and
+ * those that are few. So all that comes in order, and before whatever is in a slot,
+ * stands in one list instead, the run, from whose head it expires. A slot tells whether
+ * its timers are in order; one that is, and is reached, goes before the run as it is.
  *
  * Timers expire in the order of their ticks, those of one tick in the order in which they
  * were inserted. Nothing here reads a clock or fires by itself.
@@ -37,7 +37,7 @@ struct timer;
 
 /* Does what is to be done; answers when the timer is due once more, which is not in the
  * last tick of all, or TIMER_OVER: then it is in the wheel no more. */
-typedef uint64_t timer_expire(struct timer *timer, uint64_t now);
+typedef uint64_t timer_expire(struct timer *timer);
 #define TIMER_OVER 0u
 
 struct timer {
@@ -47,15 +47,17 @@ struct timer {
 };
 
 struct timing_wheel {
-    uint64_t now;                   /* no timer is due before its block */
-    struct timer run;               /* head of the block's timers that are in order; its
-                                       own time is 0 */
+    uint64_t now;     /* no timer is due before its block */
+    struct timer run; /* head of timers in order; its own time is 0 */
+    uint64_t run_end; /* what is to go into the run is due before; slots hold nothing
+                         then, so of what is due at one time that in the run is older */
+
     uint32_t summary[WHEEL_LEVELS]; /* bit n: there is a bit in the level's word n of */
-    uint32_t used[WHEEL_LEVELS][WHEEL_WORDS];  /* slots that hold a timer, and */
-    uint32_t mixed[WHEEL_LEVELS][WHEEL_WORDS]; /* those of them that are not in order */
-    struct list slots[WHEEL_LEVELS][WHEEL_SLOTS];
-    struct list spreading;    /* what is left of the slot that `now` has reached: then
-                                 `run` is empty */
+    uint32_t used[WHEEL_LEVELS * WHEEL_WORDS];     /* bit n: slot n holds a timer */
+    bool mixed[WHEEL_LEVELS * WHEEL_SLOTS];        /* the slot's are not in order */
+    struct list slots[WHEEL_LEVELS * WHEEL_SLOTS]; /* of level 0, of level 1, … */
+
+    struct list spreading;    /* what is left of the slot that `now` has reached */
     uint32_t spreading_level; /* the slot's, 0 if nothing is left */
     uint64_t next;            /* what take_due found out */
     struct list never;        /* due within a tick of 2^64 ns: no clock gets there */
@@ -63,6 +65,7 @@ struct timing_wheel {
 
 extern struct timing_wheel wheel;
 
+/* Of a wheel that is all 0. */
 void wheel_init(void);
 
 /* Inserts a timer, which must not be in the wheel, while it is `now`. Answers when it can

@@ -10,7 +10,7 @@
 #include "i386.h"
 #include "log.h"
 #include "schedule.h"
-#include "timers.h"
+#include "timing_wheel.h"
 
 #define PIT_HZ 1193182u
 #define PIT_CHANNEL(n) (uint16_t)(0x40 + (n))
@@ -25,6 +25,7 @@
 #define NS_PER_SECOND 1000000000u
 #define PIT_TICKS_PER_NS (uint32_t)(((uint64_t)PIT_HZ << 32) / NS_PER_SECOND)
 #define SHIFT_MOST 31
+#define EXPIRE_BATCH 64 /* timers that one interrupt lets expire, or moves, at most */
 #define CALIBRATE_TICKS (PIT_HZ / 1000) /* 1 ms */
 #define CALIBRATE_TRIES 50
 #define TIMER_MAX_NS \
@@ -157,7 +158,7 @@ static void calibrate(void)
               before.tsc + now.tsc);
 }
 
-void clock_init(void)
+__attribute__((cold)) void clock_init(void)
 {
     out8(SPEAKER, (uint8_t)((in8(SPEAKER) & ~SPEAKER_SOUND) | SPEAKER_GATE));
     out8(PIT_COMMAND, PIT_FREE_RUN);
@@ -225,7 +226,7 @@ void clock_interrupt(void)
 {
     out8(PIC_MASTER, PIC_END);
     uint64_t now = read_clock();
-    uint64_t next = timers_expire(now);
+    uint64_t next = wheel_run(now, EXPIRE_BATCH);
     if (likely(!cpu()->slice_armed))
         set_timer(next, now);
     else
