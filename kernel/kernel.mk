@@ -35,9 +35,9 @@ $(B)/kernel/limen.elf: $(KERNEL_O) linker.ld
 # What runs at boot, or seldom, is to be small.
 KERNEL_SMALL := archive boot_init boot_memory bound calls_machine calls_memory \
   calls_process calls_thread command elf fault format interrupt log main memory_object \
-  multiboot page_tree panic port_objects process resource space \
-  space_clone tree i386/boot i386/cpuid i386/io_ports i386/rtc i386/screen i386/serial \
-  i386/stop i386/tables i386/tasks i386/threshold
+  multiboot operation page_tree panic port_objects process reply_port request_proxy \
+  resource space space_clone tree watch i386/boot i386/cpuid i386/fpu i386/io_ports \
+  i386/rtc i386/screen i386/serial i386/stop i386/tables i386/tasks i386/threshold
 $(KERNEL_SMALL:%=$(B)/kernel/%.o): KERNEL_CFLAGS += -Os
 
 $(B)/kernel/%.o: kernel/%.c kernel/kernel.mk
