@@ -235,7 +235,7 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 
 /* It comes again before it was told, or its numbers are so large that they may overflow.
  */
-static __attribute__((noinline)) uint64_t expire_slowly(struct timer *timer)
+static __attribute__((cold, noinline)) uint64_t expire_slowly(struct timer *timer)
 {
     struct request *request = container_of(timer, struct request, timer);
     uint64_t passed = 1 + (arch_clock() - request->due) / request->period;

@@ -14,7 +14,7 @@ static_assert(SHIFT(WHEEL_LEVELS) >= 64, "every time fits");
 
 struct timing_wheel wheel;
 
-void wheel_init(void)
+__attribute__((cold)) void wheel_init(void)
 {
     for (uint32_t slot = 0; slot < WHEEL_LEVELS * WHEEL_SLOTS; slot++)
         list_init(&wheel.slots[slot]);

@@ -233,7 +233,7 @@ void clock_interrupt(void)
         set_timer(schedule_tick(now, next), now);
 }
 
-void clock_fill_threshold(struct threshold_page *page)
+__attribute__((cold)) void clock_fill_threshold(struct threshold_page *page)
 {
     page->clock_usable = cpu_features.tsc;
     page->scale = clock.scale;

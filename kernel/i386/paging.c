@@ -108,7 +108,7 @@ static void set_features(void)
     write_cr0(read_cr0() | CR0_WP | CR0_AM);
 }
 
-void paging_init(uint32_t low_end, uint32_t tables)
+__attribute__((cold)) void paging_init(uint32_t low_end, uint32_t tables)
 {
     low_limit = low_end;
     global = cpu_features.pge ? PTE_GLOBAL : 0;

@@ -28,7 +28,7 @@ static void set_mask(void)
         out8(SLAVE + DATA, (uint8_t)(mask >> 8));
 }
 
-void pic_init(void)
+__attribute__((cold)) void pic_init(void)
 {
     out8(PIC_MASTER, ICW1_INIT_ICW4);
     out8(SLAVE, ICW1_INIT_ICW4);
