@@ -9,6 +9,8 @@
  *     load calls-fpu GATE      the same, by one who uses the FPU
  *     load fpu         two threads that take the FPU from each other
  *     load int81       messages that ask for nothing, by int 0x81
+ *     load requests GATE   requests by int 0x81 to another process, which answers by that
+ *                          gate to who waits
  *     load upcalls GATE    messages whose upcalls come at once, and return by that gate
  *     load upcalls-fpu GATE    the same, by one who uses the FPU, as upcalls do
  */
@@ -37,11 +39,14 @@ bool cross(void);
 bool call(void);
 bool call_with_fpu(void);
 bool send(void);
+bool ask(void);
 bool send_with_fpu(void);
 void landed(void);
 void answer(uint32_t port);
 
 struct system_message sent; /* by int 0x81 */
+struct system_message asked; /* the same, to another process */
+uint32_t asked_port;         /* where it comes back */
 uint32_t upcall_fpu;        /* upcalls use the FPU */
 uint32_t number_return = SYS_LIMEN_upcall_return;
 
@@ -120,6 +125,43 @@ uint32_t number_return = SYS_LIMEN_upcall_return;
     EXPECT("edi", "0x65758595")       \
     EXPECT("ebp", "0x768696a6")
 
+/* Sends it, and waits for the answer. */
+#define ASK_ONCE                           \
+    "xorl %ebx, %ebx\n\t"                  \
+    "movl $0x54647484, %esi\n\t"           \
+    "movl $0x65758595, %edi\n\t"           \
+    "movl $0x768696a6, %ebp\n\t"           \
+    "movl %esi, asked + 16\n\t"            \
+    "movl %edi, asked + 20\n\t"            \
+    "movl %ebp, asked + 24\n\t"            \
+    "movl called, %eax\n\t"                \
+    "movl $asked, %ecx\n\t"                \
+    "movl $48, %edx\n\t"                   \
+    "int $0x81\n\t"                        \
+    EXPECT("eax", "-115") /* EASYNC */     \
+    EXPECT("ecx", "asked")                 \
+    EXPECT("edx", "1")                     \
+    "movl asked_port, %eax\n\t"            \
+    "xorl %ecx, %ecx\n\t"                  \
+    "xorl %edx, %edx\n\t"                  \
+    "int $0x81\n\t"                        \
+    EXPECT("eax", "0")                     \
+    EXPECT("ebx", "0")                     \
+    EXPECT("ecx", "asked")                 \
+    EXPECT("edx", "1")                     \
+    EXPECT("esi", "0x54647484")            \
+    EXPECT("edi", "0x65758595")            \
+    EXPECT("ebp", "0x768696a6")            \
+    "incl %esi\n\t"                        \
+    "cmpl %esi, asked + 16\n\t"            \
+    "jne 2f\n\t"                           \
+    "incl %edi\n\t"                        \
+    "cmpl %edi, asked + 20\n\t"            \
+    "jne 2f\n\t"                           \
+    "incl %ebp\n\t"                        \
+    "cmpl %ebp, asked + 24\n\t"            \
+    "jne 2f\n\t"
+
 __asm__(".text\n"
         "spin:\n\t" BEGIN
         "movl $0x10203040, %eax\n\t"
@@ -155,6 +197,7 @@ __asm__(".text\n"
         "call:\n\t" BEGIN_WITHOUT_FPU "1:\n\t" CALL_ONCE END_WITH("1b", "", "")
         "call_with_fpu:\n\t" BEGIN "1:\n\t" CALL_ONCE END("1b")
         "send:\n\t" BEGIN_WITHOUT_FPU "1:\n\t" SEND_ONCE END_WITH("1b", "", "")
+        "ask:\n\t" BEGIN_WITHOUT_FPU "1:\n\t" ASK_ONCE END_WITH("1b", "", "")
         "send_with_fpu:\n\t" BEGIN "1:\n\t" SEND_ONCE END("1b")
         "landed:\n\t"
         "cmpl $0, upcall_fpu\n\t"
@@ -184,6 +227,7 @@ __asm__(".text\n"
         "hlt\n");
 
 static_assert(SYS_LIMEN_null == 0, "cross() calls number 0");
+static_assert(offsetof(struct system_message, words) == 16 && EASYNC == 115, "ask()");
 
 static void *wait_for_line(void *unused)
 {
@@ -257,6 +301,17 @@ static bool call_other(bool (*loop)(void))
     return right && pages_used() <= before;
 }
 
+/* Asks the other process, with a port of its own. */
+static bool ask_with_port(void)
+{
+    const struct reply_policy policy = {.kind = REPLY_QUEUE};
+    handle_t port = handle_of(limen_reply_port_create(&policy));
+    asked_port = port.value;
+    asked = (struct system_message){.flags = MSG_ASYNC, .reply_port = port};
+    bool right = ask();
+    return limen_handle_close(port) == 0 && right;
+}
+
 /* Each message that is sent then makes an upcall of this thread, at once. */
 static bool send_with_upcalls(bool (*loop)(void))
 {
@@ -300,6 +355,8 @@ static bool work(const char *what)
         return share_fpu();
     if (!strcmp(what, "calls"))
         return call_other(call);
+    if (!strcmp(what, "requests"))
+        return call_other(ask_with_port);
     if (!strcmp(what, "int81"))
         return send();
     if (!strcmp(what, "upcalls"))
