@@ -36,7 +36,7 @@ $(B)/kernel/limen.elf: $(KERNEL_O) linker.ld
 KERNEL_SMALL := archive boot_init boot_memory bound calls_machine calls_memory \
   calls_process calls_thread command elf fault format interrupt log main memory_object \
   multiboot operation page_tree panic port_objects process reply_port request_proxy \
-  resource space space_clone tree watch i386/boot i386/cpuid i386/fpu i386/io_ports \
+  resource space space_clone tree watch i386/boot i386/cpuid i386/io_ports \
   i386/rtc i386/screen i386/serial i386/stop i386/tables i386/tasks i386/threshold
 $(KERNEL_SMALL:%=$(B)/kernel/%.o): KERNEL_CFLAGS += -Os
 
