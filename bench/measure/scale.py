@@ -10,7 +10,7 @@ PROGRAM = "user/bench/scale"
 COUNTS = (10, 100, 1000, 10000)
 BENCH_LINE = re.compile(r"bench (\w+)_(\d+) (\d+(?:\.\d+)?)$")
 NAMES = ("wake", "block", "timer_set", "timer_cancel", "yield", "handle", "call",
-         "call_any", "timer_message")
+         "call_any", "timer_message", "timer_mixed")
 
 
 def scale(build):

@@ -229,8 +229,10 @@ static void measure(uint32_t count)
     end_crowd(count);
     measure_yield(count);
     uint32_t taken;
-    uint64_t ticks = timers_measure(count, &taken);
+    uint64_t ticks = timers_measure(count, false, &taken);
     report("scale_timer_message", count, ticks, taken);
+    ticks = timers_measure(count, true, &taken);
+    report("scale_timer_mixed", count, ticks, taken);
 }
 
 static void measure_processes(void)

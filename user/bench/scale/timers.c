@@ -20,7 +20,7 @@
 #define TAKEN 20000u
 
 static struct system_message messages[TIMERS_MOST];
-static handle_t port;
+static handle_t ports[2]; /* of timers of one period, and of mixed ones */
 
 static uint32_t tsc(void)
 {
@@ -30,8 +30,10 @@ static uint32_t tsc(void)
     return low;
 }
 
-/* Asks until so many have come, or in vain so often; how often in vain. */
-static uint32_t ask(uint32_t wanted, uint32_t in_vain_most)
+/* Asks until so many have come, or in vain so often; how often in vain. Not inline: a
+ * question costs the same wherever it is asked. */
+static __attribute__((noinline)) uint32_t ask(handle_t port, uint32_t wanted,
+                                              uint32_t in_vain_most)
 {
     struct system_message *message;
     uint32_t in_vain = 0;
@@ -45,7 +47,13 @@ static uint32_t ask(uint32_t wanted, uint32_t in_vain_most)
     return in_vain;
 }
 
-static void start(uint32_t count)
+/* Half of `count` times APART_NS to one and a half times: in all, as many expire. */
+static uint64_t mixed_period(uint32_t count, uint32_t i)
+{
+    return (uint64_t)count * (APART_NS / 2 + i * 7919u % APART_NS);
+}
+
+static void start(uint32_t count, bool mixed)
 {
     uint64_t now = 0;
 
@@ -54,10 +62,10 @@ static void start(uint32_t count)
         messages[i] = (struct system_message){
             .operation = SYSTEM_TIMER,
             .flags = MSG_ASYNC | MSG_LIVE,
-            .reply_port = port,
+            .reply_port = ports[mixed],
             /* When all of them have been sent. */
             .time = now + (uint64_t)(2 * count + i + 100) * APART_NS,
-            .period = (uint64_t)count * APART_NS,
+            .period = mixed ? mixed_period(count, i) : (uint64_t)count * APART_NS,
         };
         if (limen_msg_send(LIMEN_SYSTEM, &messages[i]) != -EASYNC) {
             printf("timer %u: %d\n", (unsigned)i, (int)messages[i].error);
@@ -66,17 +74,18 @@ static void start(uint32_t count)
     }
 }
 
-uint64_t timers_measure(uint32_t count, uint32_t *taken)
+uint64_t timers_measure(uint32_t count, bool mixed, uint32_t *taken)
 {
+    handle_t port = ports[mixed];
     uint32_t begin = tsc();
-    (void)ask(1, IN_VAIN);
+    (void)ask(port, 1, IN_VAIN);
     uint32_t in_vain = (tsc() - begin) / IN_VAIN;
 
-    start(count);
-    (void)ask(count, UINT32_MAX); /* each once */
+    start(count, mixed);
+    (void)ask(port, count, UINT32_MAX); /* each once, or nearly */
     begin = tsc();
     *taken = TAKEN;
-    uint32_t often = ask(TAKEN, UINT32_MAX);
+    uint32_t often = ask(port, TAKEN, UINT32_MAX);
     uint32_t ticks = tsc() - begin - often * in_vain; /* less than 2^32 in all */
     check("handle_close", limen_handle_close(port));
     return ticks;
@@ -86,8 +95,9 @@ void timers_prepare(void)
 {
     static const struct reply_policy queue = {.kind = REPLY_QUEUE};
 
-    port = (handle_t){
-        (uint32_t)check("reply_port_create", limen_reply_port_create(&queue))};
+    for (uint32_t i = 0; i < 2; i++)
+        ports[i] = (handle_t){
+            (uint32_t)check("reply_port_create", limen_reply_port_create(&queue))};
     for (uint32_t i = 0; i < TIMERS_MOST; i++)
         messages[i].error = 1;
 }
