@@ -56,8 +56,7 @@ struct process *process_create(struct process *parent, uint32_t pages)
     }
     /* nothing below fails */
     object_init(&process->object, OBJECT_PROCESS);
-    handle_table_init(&process->handles, &process->quota,
-                      (struct handle_slot *)((char *)process + PROCESS_SLOTS_OFFSET),
+    handle_table_init(&process->handles, &process->quota, process_first_slots(process),
                       PROCESS_FIRST_SLOTS);
     process->priority_max = parent ? parent->priority_max : PRIORITY_MAX;
     list_init(&process->children);

@@ -32,17 +32,20 @@
         .globl  debug_from_task
 entry_start:
 
-/*
- * DS and ES must be flat, for the kernel and for the thread that is returned to. No two
- * selectors that user mode can load have this sum but these (limen/layout.h). Uses ecx
- * and edx. From virtual 8086 mode both are null, and the frame, of which `pushed` bytes
- * are there, is not where it belongs.
- */
-.macro  CHECK_SEGMENTS pushed
+/* DS and ES must be flat, for the kernel and for the thread that is returned to. No two
+ * selectors that user mode can load have this sum but these (limen/layout.h): equal, if
+ * they are. Uses ecx and edx. */
+.macro  COMPARE_SEGMENTS
         movl    %ds, %ecx
         movl    %es, %edx
         addl    %ecx, %edx
         cmpw    $(2 * SELECTOR_UDATA), %dx
+.endm
+
+/* Makes them flat. From virtual 8086 mode both are null, and the frame, of which `pushed`
+ * bytes are there, is not where it belongs. */
+.macro  CHECK_SEGMENTS pushed
+        COMPARE_SEGMENTS
         jne     8f
 9:
         .subsection 1
@@ -290,10 +293,7 @@ entry_timer:
         pushl   %eax
         pushl   $FLAGS_CLEAN
         popfl
-        movl    %ds, %ecx
-        movl    %es, %edx
-        addl    %ecx, %edx
-        cmpw    $(2 * SELECTOR_UDATA), %dx
+        COMPARE_SEGMENTS
         jne     7f
         movl    $kernel_stack_end, %esp
         call    clock_interrupt

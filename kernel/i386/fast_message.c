@@ -3,8 +3,9 @@
  * The fast paths of system-call messages by int 0x81, and of the answer to a request: in
  * the cases that their conditions list they do what system_message.c, upcall.c and port.c
  * do, and nothing else. As those of calls (fast_call.S) they are closed while anything
- * asks for attention or is left to do. All conditions are known to hold, and all user
- * memory to be there, before anything is changed.
+ * asks for attention or is left to do. All conditions are known to hold before anything
+ * but user memory is changed; where some of that is missing only then, the rest is done
+ * as it would have been (answer_slowly, post_only).
  */
 #include "arch.h"
 #include "cpu.h"
@@ -268,6 +269,8 @@ void fast_answer(struct thread *proxy, struct port *port)
 
 /* --- Upcalls, and signals that lead to them --- */
 
+/* arch_upcall_push and arch_upcall_begin, which kernel/upcall.c calls, stand here so that
+ * a post has them in place. */
 ALWAYS_INLINE bool push(struct thread *thread, uint32_t at, uint32_t eflags,
                         const struct upcall_message *message)
 {

@@ -29,9 +29,4 @@
                  : "eax", "memory"                                     \
                  : fault)
 
-/* For assembly that reads several words: the address of the next instruction, a fault of
- * which goes to label 8 with an error in eax. */
-#define USER_READS \
-    "1:\n\t.pushsection .fixups, \"a\"\n\t.long 1b, 8f, 0\n\t.popsection\n\t"
-
 #endif

@@ -6,14 +6,8 @@
  */
 #include <limen/layout.h>
 
-        .globl  traffic_cross, traffic_cross81
-        .text
-/*
- *      24(%esp)  crossing
- *      20(%esp)  return address
- *      (%esp)    crossing, EDI, ESI, EBX, EBP
- */
-traffic_cross:
+/* Begins both: ecx = crossing. */
+.macro  BEGIN
         pushl   %ebp
         pushl   %ebx
         pushl   %esi
@@ -23,6 +17,17 @@ traffic_cross:
         movl    %esp, 20(%ecx)
         movl    (%ecx), %eax
         movl    4(%ecx), %ebx
+.endm
+
+        .globl  traffic_cross, traffic_cross81
+        .text
+/*
+ *      24(%esp)  crossing
+ *      20(%esp)  return address
+ *      (%esp)    crossing, EDI, ESI, EBX, EBP
+ */
+traffic_cross:
+        BEGIN
         movl    8(%ecx), %esi
         movl    12(%ecx), %edi
         movl    16(%ecx), %ebp
@@ -51,15 +56,7 @@ traffic_cross:
         ret
 
 traffic_cross81:
-        pushl   %ebp
-        pushl   %ebx
-        pushl   %esi
-        pushl   %edi
-        movl    20(%esp), %ecx
-        pushl   %ecx
-        movl    %esp, 20(%ecx)
-        movl    (%ecx), %eax
-        movl    4(%ecx), %ebx
+        BEGIN
         movl    12(%ecx), %edx
         movl    16(%ecx), %ebp
         leal    1(%ebp), %esi
